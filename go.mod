@@ -1,0 +1,3 @@
+module offswitch
+
+go 1.26

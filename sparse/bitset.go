@@ -1,0 +1,53 @@
+package sparse
+
+import "math/bits"
+
+// Bitset is a set of indices, one bit each, 64 to a word, least significant bit first (the
+// layout of UMB's bitsets). The zero value of length Words(n) is the empty set over 0..n-1.
+type Bitset []uint64
+
+// NewBitset returns the empty set over 0..n-1.
+func NewBitset(n int) Bitset { return make(Bitset, (n+63)/64) }
+
+// Has reports whether i is in the set. It panics when i is beyond the set's universe.
+func (b Bitset) Has(i uint32) bool { return b[i>>6]&(1<<(i&63)) != 0 }
+
+// Set puts i into the set.
+func (b Bitset) Set(i uint32) { b[i>>6] |= 1 << (i & 63) }
+
+// Clear takes i out of the set.
+func (b Bitset) Clear(i uint32) { b[i>>6] &^= 1 << (i & 63) }
+
+// Count returns the number of elements.
+func (b Bitset) Count() int {
+	n := 0
+	for _, w := range b {
+		n += bits.OnesCount64(w)
+	}
+	return n
+}
+
+// All iterates over the elements in increasing order.
+func (b Bitset) All() func(yield func(uint32) bool) {
+	return func(yield func(uint32) bool) {
+		for i, w := range b {
+			for w != 0 {
+				if !yield(uint32(i*64 + bits.TrailingZeros64(w))) {
+					return
+				}
+				w &= w - 1
+			}
+		}
+	}
+}
+
+// First returns the least element, or None when the set is empty.
+func (b Bitset) First() uint32 {
+	for s := range b.All() {
+		return s
+	}
+	return None
+}
+
+// Clone returns a copy.
+func (b Bitset) Clone() Bitset { return append(Bitset(nil), b...) }
