@@ -1,0 +1,154 @@
+package sparse_test
+
+import (
+	"context"
+	"flag"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"offswitch/sparse"
+	"offswitch/sparse/sparsetest"
+)
+
+var seed = flag.Uint64("seed", 1, "seed of the random models")
+
+func TestSolveAgainstAllPolicies(t *testing.T) {
+	rng := rand.New(rand.NewPCG(*seed, 0))
+	for i := range 600 {
+		m := sparsetest.Random(rng, 6, i%3 == 0)
+		gamma := []float64{0, 0.5, 0.9, 0.99}[rng.IntN(4)]
+		r := m.Reward([]string{"r", "rc"}[rng.IntN(2)])
+		if r == nil {
+			continue
+		}
+		states, choices := r.States.Dense(m.NumStates()), r.Choices.Dense(m.NumChoices())
+		best := make([]float64, m.NumStates())
+		for s := range best {
+			best[s] = math.Inf(-1)
+		}
+		sparsetest.Policies(m, func(policy []uint32) {
+			for s, v := range sparsetest.Evaluate(m, policy, gamma, states, choices) {
+				best[s] = max(best[s], v)
+			}
+		})
+		p := sparse.Problem{Discount: gamma, States: states, Choices: choices, Workers: 1 + i%2}
+		sol, err := m.Solve(context.Background(), p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !sol.Converged {
+			t.Errorf("seed %d, model %d: not converged, error %g", *seed, i, sol.Error)
+		}
+		achieved := sparsetest.Evaluate(m, sol.Policy, gamma, states, choices)
+		p.Policy = sol.Policy
+		evaluated, err := m.Solve(context.Background(), p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for s := range best {
+			const dense = 1e-11 // what the dense solve itself may be off
+			if d := math.Abs(sol.Values[s] - best[s]); d > sol.Error+dense {
+				t.Fatalf("seed %d, model %d, state %d: value %v, best %v, error bound %g", *seed, i, s, sol.Values[s], best[s], sol.Error)
+			}
+			if best[s]-achieved[s] > 1e-7 {
+				t.Fatalf("seed %d, model %d, state %d: policy earns %v, best %v", *seed, i, s, achieved[s], best[s])
+			}
+			if d := math.Abs(evaluated.Values[s] - achieved[s]); d > evaluated.Error+dense {
+				t.Fatalf("seed %d, model %d, state %d: evaluated %v, want %v", *seed, i, s, evaluated.Values[s], achieved[s])
+			}
+		}
+	}
+}
+
+func TestTiesGoToTheFirstOptimalChoice(t *testing.T) {
+	b := sparse.NewBuilder(4)
+	b.AddChoice(0, "worse", sparse.Branch{Target: 0, Probability: 1})
+	b.AddChoice(0, "first", sparse.Branch{Target: 1, Probability: 0.3}, sparse.Branch{Target: 2, Probability: 0.7})
+	b.AddChoice(0, "second", sparse.Branch{Target: 3, Probability: 1})
+	for s := uint32(1); s < 4; s++ {
+		b.StateReward("r", s, 0.1)
+	}
+	m, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sol, err := m.Solve(context.Background(), sparse.Problem{Discount: 0.9, States: m.Reward("r").States.Dense(4)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if name := m.ActionName(sol.Policy[0]); name != "first" {
+		t.Errorf("took %q", name)
+	}
+}
+
+// Values far from the reward are far below the tolerance, and still the policy walks to it.
+func TestSolveFollowsFaintGradients(t *testing.T) {
+	const n = 3000
+	b := sparse.NewBuilder(n)
+	for s := uint32(0); s < n-1; s++ {
+		b.AddChoice(s, "stay", sparse.Branch{Target: s, Probability: 1})
+		b.AddChoice(s, "on", sparse.Branch{Target: s + 1, Probability: 1})
+	}
+	b.StateReward("r", n-1, 1)
+	m, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sol, err := m.Solve(context.Background(), sparse.Problem{Discount: 0.9, States: m.Reward("r").States.Dense(n)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for s := range uint32(n - 1) {
+		if m.ActionName(sol.Policy[s]) != "on" {
+			t.Fatalf("state %d stays; its value is %g", s, sol.Values[s])
+		}
+	}
+}
+
+// Workers see each other's values of the sweep before; the bounds hold for any number of them.
+func TestSolveOnSeveralWorkers(t *testing.T) {
+	const n = 40000
+	rng := rand.New(rand.NewPCG(*seed, 1))
+	b := sparse.NewBuilder(n)
+	for s := range uint32(n) {
+		for range 2 {
+			b.AddChoice(s, "", sparse.Branch{Target: rng.Uint32N(n), Probability: 0.75}, sparse.Branch{Target: (s + 1) % n, Probability: 0.25})
+		}
+		b.StateReward("r", s, rng.Float64())
+	}
+	m, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := sparse.Problem{Discount: 0.99, States: m.Reward("r").States.Dense(n), Workers: 1}
+	one, err := m.Solve(context.Background(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for p.Workers = 2; p.Workers <= 3; p.Workers++ {
+		many, err := m.Solve(context.Background(), p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !many.Converged {
+			t.Errorf("%d workers: not converged", p.Workers)
+		}
+		for s := range many.Values {
+			if d := math.Abs(many.Values[s] - one.Values[s]); d > many.Error+one.Error {
+				t.Fatalf("%d workers, state %d: %v, one worker %v", p.Workers, s, many.Values[s], one.Values[s])
+			}
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	stopped, err := m.Solve(ctx, p)
+	if err != nil || stopped.Converged {
+		t.Fatalf("stopped solve: converged %v, error %v", stopped.Converged, err)
+	}
+	for s := range stopped.Values {
+		if d := math.Abs(stopped.Values[s] - one.Values[s]); d > stopped.Error+one.Error {
+			t.Fatalf("stopped, state %d: off by %g, bound %g", s, d, stopped.Error)
+		}
+	}
+}
