@@ -1,0 +1,109 @@
+package recurrence
+
+import "offswitch/sparse"
+
+// Search is the result of a breadth-first search along branches.
+type Search struct {
+	Order    []uint32      // the states reached, nearest first, the start states included
+	Reached  sparse.Bitset // the same as a set
+	Distance []uint32      // branches from the nearest start state; None where not reached
+}
+
+// Forward searches from the start states along all branches of all choices. O(states + branches).
+func Forward(m *sparse.MDP, start ...uint32) *Search {
+	return search(m.NumStates(), start, m.Successors)
+}
+
+// Backward searches from the start states against the branches: what it reaches is every state
+// from which some policy reaches a start state with positive probability. O(states + branches).
+func (p *Predecessors) Backward(start ...uint32) *Search {
+	return search(len(p.start)-1, start, p.Of)
+}
+
+func search(n int, start []uint32, next func(uint32) []uint32) *Search {
+	r := &Search{Reached: sparse.NewBitset(n), Distance: make([]uint32, n)}
+	for s := range r.Distance {
+		r.Distance[s] = None
+	}
+	for _, s := range start {
+		if r.Distance[s] == None {
+			r.Distance[s] = 0
+			r.Reached.Set(s)
+			r.Order = append(r.Order, s)
+		}
+	}
+	for i := 0; i < len(r.Order); i++ {
+		s := r.Order[i]
+		d := r.Distance[s] + 1
+		for _, t := range next(s) {
+			if r.Distance[t] == None {
+				r.Distance[t] = d
+				r.Reached.Set(t)
+				r.Order = append(r.Order, t)
+			}
+		}
+	}
+	return r
+}
+
+// Step is one step of a witness path: a choice taken in a state, and where it can lead.
+type Step struct {
+	State, Choice, Next uint32
+}
+
+// Path returns a shortest path from a start state to a goal: some way to reach it with positive
+// probability. It is empty when a start state is a goal, and ok is false when there is no path.
+// allow, if not nil, says which choices the path may take. O(states + branches).
+func Path(m *sparse.MDP, start []uint32, goal func(state uint32) bool, allow func(choice uint32) bool) (path []Step, ok bool) {
+	n := m.NumStates()
+	via := make([]uint32, n) // the choice that led to a state
+	seen := sparse.NewBitset(n)
+	var order []uint32
+	for _, s := range start {
+		if !seen.Has(s) {
+			seen.Set(s)
+			via[s] = None
+			order = append(order, s)
+		}
+	}
+	for i := 0; i < len(order); i++ {
+		s := order[i]
+		if goal(s) {
+			for via[s] != None {
+				from := m.ChoiceState(via[s])
+				path = append(path, Step{State: from, Choice: via[s], Next: s})
+				s = from
+			}
+			for a, b := 0, len(path)-1; a < b; a, b = a+1, b-1 {
+				path[a], path[b] = path[b], path[a]
+			}
+			return path, true
+		}
+		lo, hi := m.Choices(s)
+		for c := lo; c < hi; c++ {
+			if allow != nil && !allow(c) {
+				continue
+			}
+			for _, t := range m.Targets(c) {
+				if !seen.Has(t) {
+					seen.Set(t)
+					via[t] = c
+					order = append(order, t)
+				}
+			}
+		}
+	}
+	return nil, false
+}
+
+// Visited returns the states that a policy visits from the start states with positive
+// probability, in breadth-first order. policy[s] is the choice taken in s; where it is None the
+// walk ends. O(states + branches).
+func Visited(m *sparse.MDP, policy []uint32, start ...uint32) *Search {
+	return search(m.NumStates(), start, func(s uint32) []uint32 {
+		if policy[s] == None {
+			return nil
+		}
+		return m.Targets(policy[s])
+	})
+}
