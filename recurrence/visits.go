@@ -1,0 +1,454 @@
+package recurrence
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"offswitch/sparse"
+)
+
+// Verdict says whether a state counts for Theorem 2: whether its visit count exceeds 1.
+type Verdict uint8
+
+// The verdicts. Counted and NotCounted are proved.
+const (
+	Undecided Verdict = iota
+	Counted
+	NotCounted
+)
+
+func (v Verdict) String() string {
+	return [...]string{"undecided", "counted", "not counted"}[v]
+}
+
+// Visits decides visit counts of states from one start state, s_new. The best visit count of x is
+// W_x(γ) = (h_x(s_new)/γ) / (1 - h_x(x)), where h_x(s) is the greatest E[γ^T] over policies and
+// T ≥ 1 the first time at x (DESIGN, "Visit counts"; Krakovna & Kramar, Definition 9).
+type Visits struct {
+	m          *sparse.MDP
+	start      uint32
+	reach      *Search
+	before     *Predecessors
+	components *Components // end components
+	sure       *AlmostSure
+
+	deterministic bool        // every choice that S_reach has is certain
+	classes       *Components // strongly connected components
+	certain       adjacency   // choices with one target only
+	certainReach  *Search
+}
+
+// NewVisits prepares to decide visit counts from start. components are the end components of the
+// model. O(states + branches).
+func NewVisits(m *sparse.MDP, start uint32, reach *Search, components *Components) *Visits {
+	v := &Visits{m: m, start: start, reach: reach, before: NewPredecessors(m), components: components}
+	v.sure = NewAlmostSure(m, components, v.before)
+	v.classes = StronglyConnected(m)
+	v.deterministic = true
+	for _, s := range reach.Order {
+		lo, hi := m.Choices(s)
+		for c := lo; c < hi && v.deterministic; c++ {
+			v.deterministic = isCertain(m.Targets(c))
+		}
+	}
+	if v.deterministic {
+		v.certain = adjacency{m.Successors, v.before.Of}
+		v.certainReach = reach
+		return v
+	}
+	v.certain = certainChoices(m, reach)
+	v.certainReach = search(m.NumStates(), []uint32{start}, v.certain.next)
+	return v
+}
+
+// isCertain reports whether all branches of a choice lead to the same state.
+func isCertain(targets []uint32) bool {
+	for _, t := range targets[1:] {
+		if t != targets[0] {
+			return false
+		}
+	}
+	return true
+}
+
+// certainChoices returns the graph of the certain choices of the states reached.
+func certainChoices(m *sparse.MDP, reach *Search) adjacency {
+	n := m.NumStates()
+	next, prev := make([]uint32, n+2), make([]uint32, n+2)
+	visit := func(f func(s, t uint32)) {
+		for s := range reach.Reached.All() {
+			lo, hi := m.Choices(s)
+			for c := lo; c < hi; c++ {
+				if targets := m.Targets(c); isCertain(targets) {
+					f(s, targets[0])
+				}
+			}
+		}
+	}
+	visit(func(s, t uint32) {
+		next[s+2]++
+		prev[t+2]++
+	})
+	for i := 2; i < n+2; i++ {
+		next[i] += next[i-1]
+		prev[i] += prev[i-1]
+	}
+	to, from := make([]uint32, next[n+1]), make([]uint32, next[n+1])
+	visit(func(s, t uint32) {
+		to[next[s+1]], from[prev[t+1]] = t, s
+		next[s+1]++
+		prev[t+1]++
+	})
+	return adjacency{
+		next: func(s uint32) []uint32 { return to[next[s]:next[s+1]] },
+		prev: func(s uint32) []uint32 { return from[prev[s]:prev[s+1]] },
+	}
+}
+
+// Deterministic reports whether every choice in every reachable state is certain, so that all
+// counts are exact.
+func (v *Visits) Deterministic() bool { return v.deterministic }
+
+// CountOptions are the settings of Count.
+type CountOptions struct {
+	Discount float64
+	Workers  int // default GOMAXPROCS
+	Progress func(sparse.Progress)
+}
+
+// Counts are verdicts about all states at one discount; states that are not reachable from the
+// start, and terminal ones, are NotCounted.
+type Counts struct {
+	// Paper is about recurrent states that are reached almost surely, with visit counts over
+	// policies that reach and revisit them with probability 1 (Theorem 2 as the paper states it).
+	Paper []Verdict
+	// Extended is about visit counts over all policies; the proof of Proposition 3 needs no more.
+	Extended []Verdict
+	// Partial is set when the context ended before every state had its turn.
+	Partial bool
+}
+
+// Interval returns the bounds of how many of the states have a visit count above 1.
+func Interval(verdicts []Verdict) (lower, upper int) {
+	for _, v := range verdicts {
+		switch v {
+		case Counted:
+			lower, upper = lower+1, upper+1
+		case Undecided:
+			upper++
+		}
+	}
+	return lower, upper
+}
+
+// Count decides for every reachable state whether its visit count exceeds 1. Where the
+// environment is deterministic every verdict is exact: with d the distance from the start and c
+// the shortest cycle, γ^(d-1) + γ^c > 1. Elsewhere the cycles of the graph say no, the cycles of
+// certain choices say yes, and what remains is solved one state at a time, on as much of the model
+// as the verdict takes. When the context ends, the verdicts so far are returned, Partial. The
+// error is a discount out of range.
+func (v *Visits) Count(ctx context.Context, o CountOptions) (*Counts, error) {
+	if !(o.Discount >= 0 && o.Discount < 1) {
+		return nil, fmt.Errorf("discount %v is not in [0,1)", o.Discount)
+	}
+	n := v.m.NumStates()
+	c := &counting{Visits: v, gamma: o.Discount, progress: o.Progress, out: &Counts{Paper: make([]Verdict, n), Extended: make([]Verdict, n)}}
+	c.workers = o.Workers
+	if c.workers <= 0 {
+		c.workers = runtime.GOMAXPROCS(0)
+	}
+	for s := range uint32(n) {
+		if !v.reach.Reached.Has(s) || v.m.Terminal(s) {
+			c.settle(s, NotCounted)
+		} else if v.components.Of[s] == None {
+			c.out.Paper[s] = NotCounted
+		}
+	}
+	deepest := uint32(0)
+	for _, s := range v.reach.Order {
+		deepest = max(deepest, v.reach.Distance[s])
+	}
+	// One more than the deepest: the start itself is as far from itself as its cycle is long.
+	c.longest = longestCycles(o.Discount, max(deepest, 1))
+	graph := adjacency{v.m.Successors, v.before.Of}
+	c.byCycles(ctx, "shortest cycles", graph, v.classes.Of, v.reach, func(s uint32, counts bool) {
+		switch {
+		case v.deterministic && counts:
+			c.settle(s, Counted)
+		case !counts:
+			c.settle(s, NotCounted)
+		}
+	})
+	if !v.deterministic {
+		c.byCycles(ctx, "certain cycles", v.certain, v.classes.Of, v.certainReach, func(s uint32, counts bool) {
+			if counts {
+				c.settle(s, Counted)
+			}
+		})
+		c.bySolving(ctx)
+	}
+	c.out.Partial = ctx.Err() != nil
+	return c.out, nil
+}
+
+// counting is one call of Count.
+type counting struct {
+	*Visits
+	gamma    float64
+	longest  []uint32
+	workers  int
+	progress func(sparse.Progress)
+	out      *Counts
+}
+
+func (c *counting) settle(s uint32, v Verdict) {
+	c.out.Extended[s] = v
+	if c.components.Of[s] == None {
+		v = NotCounted
+	}
+	c.out.Paper[s] = v
+}
+
+// each calls f for every element of states, in parallel blocks, until the context ends; work
+// makes what one worker needs.
+func (c *counting) each(ctx context.Context, stage string, states []uint32, work func() func(s uint32)) {
+	const block = 64
+	var next, done atomic.Int64
+	var wait sync.WaitGroup
+	var report sync.Mutex
+	for range min(c.workers, len(states)/block+1) {
+		wait.Go(func() {
+			f := work()
+			for ctx.Err() == nil {
+				from := int(next.Add(block)) - block
+				if from >= len(states) {
+					return
+				}
+				for _, s := range states[from:min(from+block, len(states))] {
+					if ctx.Err() != nil {
+						return
+					}
+					f(s)
+					done.Add(1)
+				}
+				if c.progress != nil {
+					report.Lock()
+					c.progress(sparse.Progress{Stage: stage, Done: int(done.Load()), Total: len(states)})
+					report.Unlock()
+				}
+			}
+		})
+	}
+	wait.Wait()
+}
+
+// byCycles asks of every undecided state that the graph reaches whether γ^(d-1) + γ^c > 1, with d
+// its distance and c its shortest cycle in the graph, and hands the answer on. Answers for
+// different states come from different goroutines.
+func (c *counting) byCycles(ctx context.Context, stage string, graph adjacency, of []uint32, reach *Search, answer func(s uint32, counts bool)) {
+	var open []uint32
+	bound := cycleBounds(graph, of, reach.Order)
+	for _, s := range reach.Order {
+		if c.out.Extended[s] != Undecided {
+			continue
+		}
+		switch d := reach.Distance[s]; {
+		case s == c.start:
+			open = append(open, s)
+		case int(d) >= len(c.longest):
+			answer(s, false)
+		case bound[s] != None && bound[s] <= c.longest[d]:
+			answer(s, true)
+		default:
+			open = append(open, s)
+		}
+	}
+	c.each(ctx, stage, open, func() func(uint32) {
+		find := newCycleFinder(graph, of)
+		return func(s uint32) {
+			if s == c.start {
+				length := find.shortest(s, None-1)
+				answer(s, length != None && exceeds(c.gamma, uint64(length)-1, uint64(length)))
+				return
+			}
+			answer(s, find.shortest(s, c.longest[reach.Distance[s]]) != None)
+		}
+	})
+}
+
+// bySolving decides what cycles left open: first in the paper's sense, end component by end
+// component, because a yes there is a yes over all policies too; then over all policies, because a
+// no there is a no in the paper's sense too.
+func (c *counting) bySolving(ctx context.Context) {
+	open := make(map[uint32][]uint32) // by end component
+	var order, rest []uint32
+	for _, s := range c.reach.Order {
+		if c.out.Extended[s] != Undecided {
+			continue
+		}
+		k := c.components.Of[s]
+		if k == None {
+			rest = append(rest, s)
+			continue
+		}
+		if open[k] == nil {
+			order = append(order, k)
+		}
+		open[k] = append(open[k], s)
+	}
+	for _, k := range order {
+		if ctx.Err() != nil {
+			return
+		}
+		inside := c.region(k)
+		if !inside.Has(c.start) {
+			for _, s := range open[k] {
+				c.out.Paper[s] = NotCounted
+			}
+		} else {
+			c.solve(ctx, open[k], inside, func(s uint32, v Verdict) {
+				c.out.Paper[s] = v
+				if v == Counted {
+					c.out.Extended[s] = v
+				}
+			})
+		}
+		for _, s := range open[k] {
+			if c.out.Extended[s] == Undecided {
+				rest = append(rest, s)
+			}
+		}
+	}
+	c.solve(ctx, rest, c.reach.Reached, func(s uint32, v Verdict) {
+		c.out.Extended[s] = v
+		if v == NotCounted {
+			c.out.Paper[s] = v
+		}
+	})
+}
+
+func (c *counting) solve(ctx context.Context, states []uint32, inside sparse.Bitset, answer func(uint32, Verdict)) {
+	c.each(ctx, "visit counts", states, func() func(uint32) {
+		h := newHitting(c.m, c.before, inside, c.gamma)
+		return func(s uint32) {
+			v, _, _ := h.verdict(ctx, s, c.start, c.reach.Distance[s], 0)
+			answer(s, v)
+		}
+	})
+}
+
+// region returns the reachable states from which an end component is reached almost surely.
+func (v *Visits) region(component uint32) sparse.Bitset {
+	target := sparse.NewBitset(v.m.NumStates())
+	for _, s := range v.components.Members(component) {
+		target.Set(s)
+	}
+	region := v.sure.Reach(target)
+	for i := range region {
+		region[i] &= v.reach.Reached[i]
+	}
+	return region
+}
+
+// Sense tells the two visit counts apart.
+type Sense uint8
+
+// The senses; see Counts.
+const (
+	Paper Sense = iota
+	Extended
+)
+
+// Bounds returns proved bounds of W_x(γ), of relative width about width or as narrow as rounding
+// allows. The count is 0 in the paper's sense where x is not recurrent or not reached almost
+// surely. The error is a discount out of range.
+func (v *Visits) Bounds(ctx context.Context, x uint32, discount, width float64, sense Sense) (lower, upper float64, err error) {
+	if !(discount > 0 && discount < 1) {
+		return 0, 0, fmt.Errorf("discount %v is not in (0,1)", discount)
+	}
+	h := v.solver(x, discount, sense)
+	if h == nil {
+		return 0, 0, nil
+	}
+	_, atStart, atX := h.verdict(ctx, x, v.start, v.reach.Distance[x], max(width, 0x1p-52))
+	w := visits(discount, atStart, atX)
+	return w.lower, w.upper, nil
+}
+
+// solver returns what solves for x in a sense, nil where the count is 0 for lack of a policy.
+func (v *Visits) solver(x uint32, discount float64, sense Sense) *hitting {
+	if !v.reach.Reached.Has(x) || v.m.Terminal(x) {
+		return nil
+	}
+	inside := v.reach.Reached
+	if sense == Paper {
+		k := v.components.Of[x]
+		if k == None {
+			return nil
+		}
+		if inside = v.region(k); !inside.Has(v.start) {
+			return nil
+		}
+	}
+	return newHitting(v.m, v.before, inside, discount)
+}
+
+// Critical returns bounds of γ*_x, the discount above which the visit count of x exceeds 1
+// (Proposition 3; it is one, because the count grows with the discount): not counted at lower,
+// counted at upper, at most precision apart unless a verdict between them stays undecided. upper
+// is 1 when x counts at no discount up to 1-precision.
+func (v *Visits) Critical(ctx context.Context, x uint32, precision float64, sense Sense) (lower, upper float64) {
+	precision = max(precision, 0x1p-40)
+	h := v.solver(x, 0, sense)
+	if h == nil {
+		return 1, 1
+	}
+	at := func(discount float64) Verdict {
+		if v.deterministic {
+			return v.certainVerdict(x, discount)
+		}
+		h.gamma = discount
+		verdict, _, _ := h.verdict(ctx, x, v.start, v.reach.Distance[x], 0)
+		return verdict
+	}
+	if at(1-precision) != Counted {
+		return 1 - precision, 1
+	}
+	lower, upper = 0, 1-precision
+	for upper-lower > precision && ctx.Err() == nil {
+		middle := lower + (upper-lower)/2
+		switch at(middle) {
+		case Counted:
+			upper = middle
+		case NotCounted:
+			lower = middle
+		default:
+			return lower, upper
+		}
+	}
+	return lower, upper
+}
+
+// certainVerdict decides by the closed form; the environment must be deterministic.
+func (v *Visits) certainVerdict(x uint32, discount float64) Verdict {
+	d, c := v.DistanceAndCycle(x)
+	if c != None && exceeds(discount, uint64(d)-1, uint64(c)) {
+		return Counted
+	}
+	return NotCounted
+}
+
+// DistanceAndCycle returns the least number of branches from the start to x, at least one, and the
+// length of the shortest cycle through x, None where there is none. In a deterministic environment
+// W_x = γ^(d-1)/(1-γ^c). O(branches) at worst.
+func (v *Visits) DistanceAndCycle(x uint32) (distance, cycle uint32) {
+	cycle = newCycleFinder(adjacency{v.m.Successors, v.before.Of}, v.classes.Of).shortest(x, None-1)
+	distance = v.reach.Distance[x]
+	if x == v.start {
+		distance = cycle
+	}
+	return distance, cycle
+}
