@@ -55,8 +55,10 @@ type Progress struct {
 }
 
 const (
-	exploreBatch     = 1 << 15 // frontier states expanded between two rounds of numbering
-	exploreMaxStates = 1<<32 - 1<<26
+	exploreBatch       = 1 << 15 // frontier states expanded between two rounds of numbering
+	exploreParallelMin = 1 << 10 // less work than that is done by one goroutine
+	exploreReport      = 1 << 16 // states between two reports of progress
+	exploreMaxStates   = 1<<32 - 1<<26
 )
 
 // Explore makes an MDP of all states that the environment can reach from its start states.
@@ -88,7 +90,7 @@ func Explore[S comparable](ctx context.Context, env Environment[S], notes Annota
 	}
 	e.choiceStart = append(e.choiceStart, 0)
 	e.branchStart = append(e.branchStart, 0)
-	for from := 0; from < len(e.states); {
+	for from, reported := 0, 0; from < len(e.states); {
 		if err := ctx.Err(); err != nil {
 			return nil, context.Cause(ctx)
 		}
@@ -97,7 +99,8 @@ func Explore[S comparable](ctx context.Context, env Environment[S], notes Annota
 			return nil, err
 		}
 		from = to
-		if o.Progress != nil {
+		if o.Progress != nil && len(e.states)-reported >= exploreReport {
+			reported = len(e.states)
 			o.Progress(Progress{Stage: "exploring", Done: len(e.states)})
 		}
 	}
@@ -155,11 +158,13 @@ type explorer[S comparable] struct {
 
 func (e *explorer[S]) hash(s S) uint64 { return maphash.Comparable(e.seed, s) }
 
-// each runs f for every part, in parallel when there are several. A panic in f, which runs the
-// environment's code, becomes a panic here.
-func (e *explorer[S]) each(f func(w int, p *explorePart[S])) {
-	if len(e.parts) == 1 {
-		f(0, &e.parts[0])
+// each runs f for every part, in parallel when there is enough work, in states or branches, to pay
+// for it. A panic in f, which runs the environment's code, becomes a panic here.
+func (e *explorer[S]) each(work int, f func(w int, p *explorePart[S])) {
+	if len(e.parts) == 1 || work < exploreParallelMin {
+		for w := range e.parts {
+			f(w, &e.parts[w])
+		}
 		return
 	}
 	var wait sync.WaitGroup
@@ -200,7 +205,7 @@ func (p *explorePart[S]) reset() {
 // expand generates the choices of states from..to-1 and numbers the states they lead to.
 func (e *explorer[S]) expand(from, to int) error {
 	workers := len(e.parts)
-	e.each(func(w int, p *explorePart[S]) {
+	e.each(to-from, func(w int, p *explorePart[S]) {
 		p.reset()
 		lo, hi := from+(to-from)*w/workers, from+(to-from)*(w+1)/workers
 		for _, s := range e.states[lo:hi] {
@@ -264,7 +269,7 @@ func (e *explorer[S]) number() error {
 	if known+total >= None {
 		return fmt.Errorf("one batch of the exploration has %d branches, too many beside %d states", total, known)
 	}
-	e.each(func(w int, p *explorePart[S]) { e.lookup(w, p, known) })
+	e.each(total, func(w int, p *explorePart[S]) { e.lookup(w, p, known) })
 	for i := range e.parts {
 		p := &e.parts[i]
 		for j, s := range p.states {
@@ -277,7 +282,7 @@ func (e *explorer[S]) number() error {
 	if len(e.states) > e.limit {
 		return fmt.Errorf("the environment has more than %d states", e.limit)
 	}
-	e.each(func(w int, p *explorePart[S]) {
+	e.each(total, func(w int, p *explorePart[S]) {
 		for _, f := range p.fresh {
 			p.slots[f.slot].index = e.resolved[f.at] + 1
 		}
