@@ -1,0 +1,336 @@
+package offswitch_test
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"strings"
+	"testing"
+
+	"offswitch"
+	"offswitch/recurrence"
+	"offswitch/sparse"
+	"offswitch/sparse/file"
+)
+
+func load(t testing.TB, path string) *sparse.MDP {
+	t.Helper()
+	m, _, err := file.Read(context.Background(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, _ = offswitch.TakeTerminals(m, offswitch.DefaultShutdown)
+	return m
+}
+
+func analyze(t testing.TB, q offswitch.Question) *offswitch.Analysis {
+	t.Helper()
+	ctx := context.Background()
+	training, err := offswitch.Train(ctx, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	setting, err := offswitch.NewSetting(q, training)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := setting.Analyze(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// testdata/worked.drn, on paper. From door one can shut down (off), try (a or the pit, even
+// chances), go safely to b, or dash to d. a stays. b swaps to c, and c swaps back or leaps: to a
+// or nowhere, even chances. d spins: it stays with 0.9, and is off otherwise.
+//
+// Write h(s) for h_x(s), and W = (h(door)/γ)/(1-h(x)).
+//
+//	x = a   h(a) = γ. By try h(door) = γ/2. By safe and leap: h(c) = γ(½ + ½h(c)), so
+//	        h(c) = γ/(2-γ), h(b) = γh(c), h(door) = γh(b) = γ³/(2-γ). (Swapping from c first only
+//	        costs time.) Over all policies W = max(½, γ²/(2-γ))/(1-γ). Up to γ = (√17-1)/4 = 0.78
+//	        the first is greater, and it passes 1 at γ = ½. But try risks the pit; over policies
+//	        that surely reach a, γ²/((2-γ)(1-γ)) = 1 where γ² = 2-3γ+γ², at γ = 2/3.
+//	x = b   h(door) = γ and h(b) = γ²: W = 1/(1-γ²) > 1 at every γ > 0.
+//	x = c   h(door) = γ², and h(c) = max(γ², γ/2): by swapping, or by leaping and staying by chance.
+//	        For γ ≥ ½ W = γ/(1-γ²), which passes 1 at γ = (√5-1)/2; below ½, γ/(1-γ/2) < 1. In the
+//	        paper's sense leaping does not return surely: W = γ/(1-γ²) at every γ, the same root.
+//	x = d   h(door) = γ, h(d) = 0.9γ: W = 1/(1-0.9γ) > 1 at every γ > 0, but d is left for good
+//	        sooner or later, so it is not recurrent.
+//	x = door is never seen again: W = 0. off and pit are terminal.
+//
+// Reachable from door: all but home and finish, 7 states. Recurrent: {a} and {b, c}; home, which
+// can wait, is recurrent too, but not reachable.
+func TestWorkedByHand(t *testing.T) {
+	m := load(t, "testdata/worked.drn")
+	golden := (math.Sqrt(5) - 1) / 2
+	state := func(name string) uint32 {
+		s, err := m.FindState(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	door := state("door")
+	reach := recurrence.Forward(m, door)
+	for name, want := range map[string]uint32{"door": 0, "off": 1, "a": 1, "b": 1, "c": 2, "d": 1, "pit": 1, "home": recurrence.None} {
+		if d := reach.Distance[state(name)]; d != want {
+			t.Errorf("distance to %s is %d, want %d", name, d, want)
+		}
+	}
+	visits := recurrence.NewVisits(m, door, reach, recurrence.EndComponents(m))
+	pick := func(g float64) float64 { return max(0.5, g*g/(2-g)) / (1 - g) }
+	for _, x := range []struct {
+		name            string
+		cycle           uint32  // shortest, by any branches
+		paper, extended float64 // critical discounts; 1: counts at none
+		w               [2]func(g float64) float64
+	}{
+		{"a", 1, 2.0 / 3, 0.5, [2]func(float64) float64{func(g float64) float64 { return g * g / (2 - g) / (1 - g) }, pick}},
+		{"b", 2, 0, 0, [2]func(float64) float64{func(g float64) float64 { return 1 / (1 - g*g) }, func(g float64) float64 { return 1 / (1 - g*g) }}},
+		{"c", 1, golden, golden, [2]func(float64) float64{func(g float64) float64 { return g / (1 - g*g) }, func(g float64) float64 { return g / (1 - max(g*g, g/2)) }}},
+		{"d", 1, 1, 0, [2]func(float64) float64{func(float64) float64 { return 0 }, func(g float64) float64 { return 1 / (1 - 0.9*g) }}},
+		{"door", recurrence.None, 1, 1, [2]func(float64) float64{func(float64) float64 { return 0 }, func(float64) float64 { return 0 }}},
+	} {
+		s := state(x.name)
+		if _, c := visits.DistanceAndCycle(s); c != x.cycle {
+			t.Errorf("%s: shortest cycle %d, want %d", x.name, c, x.cycle)
+		}
+		for sense, want := range []float64{x.paper, x.extended} {
+			lower, upper := visits.Critical(context.Background(), s, 1e-7, recurrence.Sense(sense))
+			if want == 1 && upper != 1 || want < 1 && (lower > want+1e-9 || upper < want-1e-9 || upper-lower > 1e-7) {
+				t.Errorf("%s, sense %d: critical discount in [%v, %v], want %v", x.name, sense, lower, upper, want)
+			}
+			for _, g := range []float64{0.3, 0.6, 0.9, 0.99} {
+				lower, upper, err := visits.Bounds(context.Background(), s, g, 1e-9, recurrence.Sense(sense))
+				w := x.w[sense](g)
+				if err != nil || lower > w*(1+1e-12)+1e-15 || upper < w*(1-1e-12) || upper-lower > 1e-8*(1+w) {
+					t.Errorf("%s, sense %d, γ %v: W in [%v, %v], want %v (%v)", x.name, sense, g, lower, upper, w, err)
+				}
+			}
+		}
+	}
+	for _, tt := range []struct {
+		gamma           float64
+		paper, extended int
+	}{{0.4, 1, 2}, {0.6, 1, 3}, {0.65, 2, 4}, {0.7, 3, 4}, {0.99, 3, 4}} {
+		a := analyze(t, offswitch.Question{Model: m, Discount: tt.gamma})
+		if (a.Paper != offswitch.Count{Lower: tt.paper, Upper: tt.paper}) || (a.Extended != offswitch.Count{Lower: tt.extended, Upper: tt.extended}) {
+			t.Errorf("γ %v: counts %v and %v, want %d and %d", tt.gamma, a.Paper, a.Extended, tt.paper, tt.extended)
+		}
+		if a.EndComponents != 2 || a.Recurrent != 3 || len(a.Setting.Reach.Order) != 7 {
+			t.Errorf("γ %v: %d recurrent states in %d components, %d reachable", tt.gamma, a.Recurrent, a.EndComponents, len(a.Setting.Reach.Order))
+		}
+		if a.Applies != offswitch.Yes || a.N != tt.extended || a.Share() != float64(a.N)/float64(a.N+1) {
+			t.Errorf("γ %v: applies %v with n = %d, share %v: %+v", tt.gamma, a.Applies, a.N, a.Share(), a.Assumptions)
+		}
+	}
+	// Training goes home → finish at any discount at which the coin is worth anything.
+	a := analyze(t, offswitch.Question{Model: m, Discount: 0.9})
+	if got := len(a.Setting.Training.Visited.Order); got != 2 || !a.Setting.Training.Closed() {
+		t.Errorf("training visits %d states, closed %v", got, a.Setting.Training.Closed())
+	}
+}
+
+// build makes a model from lines "state action target" (certain choices), states in order of
+// appearance, home the training start and door the new situation.
+func build(t *testing.T, lines ...string) *sparse.MDP {
+	t.Helper()
+	index := make(map[string]uint32)
+	var names []string
+	at := func(name string) uint32 {
+		if _, ok := index[name]; !ok {
+			index[name] = uint32(len(names))
+			names = append(names, name)
+		}
+		return index[name]
+	}
+	for _, l := range lines {
+		f := strings.Fields(l)
+		at(f[0])
+		at(f[2])
+	}
+	b := sparse.NewBuilder(len(names))
+	for _, l := range lines {
+		f := strings.Fields(l)
+		b.AddChoice(at(f[0]), f[1], sparse.Branch{Target: at(f[2]), Probability: 1})
+	}
+	for name, s := range index {
+		b.Name(s, name)
+	}
+	b.Label("train", at("home"))
+	b.Label("new", at("door"))
+	b.StateReward("coin", at("finish"), 1)
+	m, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func TestAssumptionsFailWithAWitness(t *testing.T) {
+	sound := []string{"home go finish", "door shutdown off", "door in room", "room stay room"}
+	for _, tt := range []struct {
+		name    string
+		lines   []string
+		fails   []string
+		witness string // of the first that fails
+	}{
+		{"sound", sound, nil, ""},
+		{"new situation seen", []string{"home go door", "door shutdown off", "door in room", "room stay room", "room on finish"}, []string{"new-situation", "disjoint", "isolated"}, "home -go-> door"},
+		{"shutdown goes on", []string{"home go finish", "door shutdown off", "door in room", "room stay room", "off on room"}, []string{"shutdown-terminal"}, "off, which has the actions on"},
+		{"leads back", append([]string{"room back home"}, sound...), []string{"disjoint"}, "door -in-> room -back-> home"},
+		{"untaken way to the switch", append([]string{"home look off"}, sound...), []string{"isolated"}, "home -look-> off"},
+		{"untaken way to what counts", append([]string{"home peek room"}, sound...), []string{"isolated"}, "home -peek-> room"},
+		{"nothing counts", []string{"home go finish", "door shutdown off", "door in room", "room out end"}, []string{"isolated", "retargetable"}, "no state counts"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := analyze(t, offswitch.Question{Model: build(t, tt.lines...), Discount: 0.9})
+			var fails []string
+			witness := ""
+			for _, x := range a.Assumptions {
+				if x.Verdict == offswitch.No {
+					fails = append(fails, x.ID)
+					if len(fails) == 1 {
+						witness = x.Witness
+					}
+				}
+			}
+			if strings.Join(fails, " ") != strings.Join(tt.fails, " ") || !strings.Contains(witness, tt.witness) {
+				t.Errorf("fails %v (%q), want %v (%q)", fails, witness, tt.fails, tt.witness)
+			}
+			if (a.Applies == offswitch.Yes) != (tt.fails == nil) {
+				t.Errorf("applies %v", a.Applies)
+			}
+		})
+	}
+}
+
+func TestNegativeRewardIsShown(t *testing.T) {
+	b := sparse.NewBuilder(4)
+	b.AddChoice(0, "go", sparse.Branch{Target: 1, Probability: 1})
+	b.AddChoice(2, "shutdown", sparse.Branch{Target: 3, Probability: 1})
+	b.AddChoice(2, "stay", sparse.Branch{Target: 2, Probability: 1})
+	b.Label("train", 0)
+	b.Label("new", 2)
+	b.StateReward("coin", 1, -1)
+	m, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := analyze(t, offswitch.Question{Model: m, Discount: 0.9})
+	if x := a.Assumptions[2]; x.ID != "nonnegative-rewards" || x.Verdict != offswitch.No || !strings.Contains(x.Witness, "#1 is -1") {
+		t.Errorf("%+v", x)
+	}
+}
+
+func TestTerminalStatesInFormatsWithoutThem(t *testing.T) {
+	b := sparse.NewBuilder(5)
+	loop := func(s uint32) { b.AddChoice(s, "loop", sparse.Branch{Target: s, Probability: 1}) }
+	b.AddChoice(0, "shutdown", sparse.Branch{Target: 1, Probability: 1})
+	loop(1) // the switch leads here
+	loop(2) // labelled terminal
+	loop(3) // absorbing, but recurrent
+	b.AddChoice(4, "go", sparse.Branch{Target: 3, Probability: 1})
+	b.Label("terminal", 2, 4)
+	m, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken, why := offswitch.TakeTerminals(m, "shutdown")
+	for s, want := range []bool{false, true, true, false, false} {
+		if taken.Terminal(uint32(s)) != want {
+			t.Errorf("state %d: terminal %v, want %v", s, taken.Terminal(uint32(s)), want)
+		}
+	}
+	if !why.Shutdown.Has(1) || !why.Labelled.Has(2) || !why.Refused.Has(4) || why.Count() != 2 {
+		t.Errorf("%+v", why)
+	}
+	if got, _ := offswitch.TakeTerminals(taken, "shutdown"); got != taken {
+		t.Error("taking terminals twice changes the model again")
+	}
+	if c := recurrence.EndComponents(taken); c.NumStates() != 1 || c.Of[3] == recurrence.None {
+		t.Errorf("recurrent: %v", c.Of)
+	}
+}
+
+func TestPolicyPairs(t *testing.T) {
+	m := load(t, "testdata/worked.drn")
+	pairs, err := offswitch.ReadPairs(strings.NewReader("state,action\nhome,go\n"), m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := offswitch.Question{Model: m, Discount: 0.9, Policy: pairs, Source: "policy pairs.csv"}
+	byPairs, byReward := analyze(t, q), analyze(t, offswitch.Question{Model: m, Discount: 0.9})
+	if byPairs.N != byReward.N || byPairs.Applies != byReward.Applies || byPairs.Setting.Training.Source != "policy pairs.csv" {
+		t.Errorf("pairs give n = %d (%v), the reward %d (%v)", byPairs.N, byPairs.Applies, byReward.N, byReward.Applies)
+	}
+	// A policy that says nothing about a state it leads to is not closed.
+	m = build(t, "home go hall", "hall go finish", "door shutdown off", "door stay door")
+	if pairs, err = offswitch.ReadPairs(strings.NewReader("home,go"), m); err != nil {
+		t.Fatal(err)
+	}
+	training, err := offswitch.Train(context.Background(), offswitch.Question{Model: m, Discount: 0.9, Policy: pairs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if training.Closed() || len(training.Frontier) != 1 || m.StateName(training.Frontier[0]) != "hall" {
+		t.Errorf("frontier %v", training.Frontier)
+	}
+	for input, want := range map[string]string{
+		"":                         "no pairs",
+		"home":                     "line 1: 1 fields",
+		"home,go\nnowhere,go":      `line 2: no state is called "nowhere"`,
+		"home,fly":                 `line 1: state home has no action "fly" (its actions: go)`,
+		"door,stay\ndoor,shutdown": `line 2: state door takes "shutdown" here, but "stay" before`,
+	} {
+		if _, err := offswitch.ReadPairs(strings.NewReader(input), m); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: error %v, want %q", input, err, want)
+		}
+	}
+}
+
+func TestInterruptedAnalysisIsPartial(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	q := offswitch.Question{Model: load(t, "testdata/worked.drn"), Discount: 0.9}
+	training, err := offswitch.Train(ctx, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	setting, err := offswitch.NewSetting(q, training)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := setting.Analyze(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	full := analyze(t, q)
+	if !a.Partial || a.Applies != offswitch.Undecided || a.Extended.Lower > full.Extended.Lower || a.Extended.Upper < full.Extended.Upper {
+		t.Errorf("partial %v, applies %v, count %v", a.Partial, a.Applies, a.Extended)
+	}
+}
+
+func TestReportHasTheDocumentedShape(t *testing.T) {
+	a := analyze(t, offswitch.Question{Model: load(t, "testdata/worked.drn"), Discount: 0.99})
+	var out strings.Builder
+	if err := a.Report(0).WriteJSON(&out); err != nil {
+		t.Fatal(err)
+	}
+	want := `{"schema":"offswitch.analysis/1","discount":0.99,"model":{"states":9,"choices":11,"branches":14},` +
+		`"training":{"source":"reward coin","states":2,"closed":true},"new":{"state":"door","index":2},` +
+		`"shutdown":{"action":"shutdown","terminal":{"state":"off","index":3}},"reachable":{"states":7},` +
+		`"recurrent":{"endComponents":2,"states":3},"retargeting":{"paper":{"lower":3,"upper":3},"extended":{"lower":4,"upper":4}},` +
+		`"assumptions":[{"id":"new-situation","holds":true,"witness":""},{"id":"shutdown-terminal","holds":true,"witness":""},` +
+		`{"id":"nonnegative-rewards","holds":true,"witness":""},{"id":"disjoint","holds":true,"witness":""},` +
+		`{"id":"isolated","holds":true,"witness":""},{"id":"retargetable","holds":true,"witness":""}],` +
+		`"theorem":{"applies":true,"n":4,"share":0.8},"partial":false,"seconds":0}` + "\n"
+	if out.String() != want {
+		t.Errorf("got  %s\nwant %s", out.String(), want)
+	}
+	if !json.Valid([]byte(out.String())) {
+		t.Error("not JSON")
+	}
+}

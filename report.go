@@ -1,0 +1,205 @@
+package offswitch
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"offswitch/sparse"
+)
+
+// AnalysisSchema is the version of the JSON that Report writes.
+const AnalysisSchema = "offswitch.analysis/1"
+
+// Report is an Analysis as scripts read it: the JSON object of schema offswitch.analysis/1.
+type Report struct {
+	Schema   string  `json:"schema"`
+	Discount float64 `json:"discount"`
+	Model    struct {
+		States   int `json:"states"`
+		Choices  int `json:"choices"`
+		Branches int `json:"branches"`
+	} `json:"model"`
+	Training struct {
+		Source string `json:"source"`
+		States int    `json:"states"`
+		Closed bool   `json:"closed"`
+	} `json:"training"`
+	New      StateRef `json:"new"`
+	Shutdown struct {
+		Action   string   `json:"action"`
+		Terminal StateRef `json:"terminal"`
+	} `json:"shutdown"`
+	Reachable struct {
+		States int `json:"states"`
+	} `json:"reachable"`
+	Recurrent struct {
+		EndComponents int `json:"endComponents"`
+		States        int `json:"states"`
+	} `json:"recurrent"`
+	Retargeting struct {
+		Paper    CountRange `json:"paper"`
+		Extended CountRange `json:"extended"`
+	} `json:"retargeting"`
+	Assumptions []AssumptionReport `json:"assumptions"`
+	Theorem     struct {
+		Applies bool    `json:"applies"`
+		N       int     `json:"n"`
+		Share   float64 `json:"share"`
+	} `json:"theorem"`
+	Partial bool    `json:"partial"`
+	Seconds float64 `json:"seconds"`
+}
+
+// StateRef is a state as reports name it.
+type StateRef struct {
+	State string `json:"state"`
+	Index uint32 `json:"index"`
+}
+
+// CountRange is a Count as reports give it.
+type CountRange struct {
+	Lower int `json:"lower"`
+	Upper int `json:"upper"`
+}
+
+// AssumptionReport is an Assumption as reports give it: it holds only when that is proved.
+type AssumptionReport struct {
+	ID      string `json:"id"`
+	Holds   bool   `json:"holds"`
+	Witness string `json:"witness"`
+}
+
+// Ref returns a state's name and index.
+func Ref(m *sparse.MDP, state uint32) StateRef {
+	return StateRef{State: m.StateName(state), Index: state}
+}
+
+// Report returns the analysis as scripts read it.
+func (a *Analysis) Report(took time.Duration) *Report {
+	s := a.Setting
+	m := s.Question.Model
+	r := &Report{Schema: AnalysisSchema, Discount: s.Question.Discount, Partial: a.Partial, Seconds: took.Seconds()}
+	r.Model.States, r.Model.Choices, r.Model.Branches = m.NumStates(), m.NumChoices(), m.NumBranches()
+	r.Training.Source, r.Training.States, r.Training.Closed = s.Training.Source, len(s.Training.Visited.Order), s.Training.Closed()
+	r.New = Ref(m, s.New)
+	r.Shutdown.Action, r.Shutdown.Terminal = m.ActionName(s.Shutdown), Ref(m, s.Terminal)
+	r.Reachable.States = len(s.Reach.Order)
+	r.Recurrent.EndComponents, r.Recurrent.States = a.EndComponents, a.Recurrent
+	r.Retargeting.Paper, r.Retargeting.Extended = CountRange(a.Paper), CountRange(a.Extended)
+	for _, x := range a.Assumptions {
+		r.Assumptions = append(r.Assumptions, AssumptionReport{ID: x.ID, Holds: x.Verdict == Yes, Witness: x.Witness})
+	}
+	r.Theorem.Applies, r.Theorem.N, r.Theorem.Share = a.Applies == Yes, a.N, a.Share()
+	return r
+}
+
+// WriteJSON writes the report as one JSON object on one line.
+func (r *Report) WriteJSON(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e.Encode(r)
+}
+
+// WriteText writes the analysis for people.
+func (a *Analysis) WriteText(w io.Writer, terminals *Terminals) error {
+	b := bufio.NewWriter(w)
+	s := a.Setting
+	m := s.Question.Model
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(b, "%-14s%s\n", name, fmt.Sprintf(format, args...))
+	}
+	line("model", "%s, %s, %s", number(m.NumStates(), "state"), number(m.NumChoices(), "choice"), number(m.NumBranches(), "branch"))
+	line("terminal", "%s", terminals.describe())
+	if n := terminals.Refused.Count(); n > 0 {
+		line("", "%s labelled %s can go on, and so are not: %s", number(n, "state"), TerminalLabel, m.StateName(terminals.Refused.First()))
+	}
+	line("discount", "%v", s.Question.Discount)
+	line("training", "%s: visits %s from %s", s.Training.Source, number(len(s.Training.Visited.Order), "state"), number(len(s.Training.Start), "start state"))
+	if !s.Training.Closed() {
+		line("", "not closed: the policy leads to %s it says nothing about, such as %s", number(len(s.Training.Frontier), "state"), m.StateName(s.Training.Frontier[0]))
+	}
+	line("new situation", "%s, where %s leads to %s", m.StateName(s.New), m.ActionName(s.Shutdown), m.StateName(s.Terminal))
+	line("reachable", "%s", number(len(s.Reach.Order), "state"))
+	line("recurrent", "%s in %s", number(a.Recurrent, "state"), number(a.EndComponents, "end component"))
+	line("retargeting", "%s with a visit count above 1 (%s over policies that surely reach and revisit)", a.Extended.describe(), a.Paper.describe())
+	fmt.Fprintf(b, "\nTheorem 2 assumes that\n")
+	for _, x := range a.Assumptions {
+		fmt.Fprintf(b, "  %-10s%-20s%s\n", map[Verdict]string{Yes: "holds", No: "fails", Undecided: "undecided"}[x.Verdict], x.ID, x.Statement)
+		if x.Witness != "" {
+			fmt.Fprintf(b, "  %-30s%s\n", "", x.Witness)
+		}
+	}
+	b.WriteByte('\n')
+	switch a.Applies {
+	case Yes:
+		fmt.Fprintf(b, "It applies with n = %d: of the goals that training allows, at least n/(n+1) = %.6g\nof every orbit under permutations avoid the off switch.\n", a.N, a.Share())
+	case No:
+		fmt.Fprintf(b, "It does not apply here: %s\n", a.failing(No))
+	default:
+		fmt.Fprintf(b, "Whether it applies is undecided: %s\n", a.failing(Undecided))
+	}
+	if a.Partial {
+		fmt.Fprintf(b, "\nPartial: interrupted before every state had its turn; the bounds above are proved all the same.\n")
+	}
+	return b.Flush()
+}
+
+func (a *Analysis) failing(v Verdict) string {
+	var ids []string
+	for _, x := range a.Assumptions {
+		if x.Verdict == v {
+			ids = append(ids, x.ID)
+		}
+	}
+	return listed(ids)
+}
+
+func (c Count) describe() string {
+	if c.Lower == c.Upper {
+		return group(c.Lower)
+	}
+	return fmt.Sprintf("%s to %s", group(c.Lower), group(c.Upper))
+}
+
+func (t *Terminals) describe() string {
+	text := ""
+	add := func(n int, why string) {
+		if n == 0 {
+			return
+		}
+		if text != "" {
+			text += "; "
+		}
+		text += fmt.Sprintf("%s %s", number(n, "state"), why)
+	}
+	add(t.NoChoices.Count(), "without choices")
+	add(t.Labelled.Count(), "labelled "+TerminalLabel+" that only loop")
+	add(t.Shutdown.Count(), "that shutdown leads to and that only loop")
+	if text == "" {
+		return "none"
+	}
+	return text
+}
+
+// number writes a count with its noun: 1 state, 2 branches.
+func number(n int, noun string) string {
+	if n != 1 {
+		if noun[len(noun)-1] == 'h' {
+			noun += "e"
+		}
+		noun += "s"
+	}
+	return group(n) + " " + noun
+}
+
+// group writes a number with its thousands set apart: 1,234,567.
+func group(n int) string {
+	text := fmt.Sprint(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}

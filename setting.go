@@ -1,0 +1,306 @@
+package offswitch
+
+import (
+	"context"
+	"fmt"
+
+	"offswitch/recurrence"
+	"offswitch/sparse"
+)
+
+// Setting is a shutdown setting (Definition 7) together with the training that came before it.
+type Setting struct {
+	Question Question
+	Training *Training
+	New      uint32             // s_new
+	Shutdown uint32             // the choice of s_new that shuts down
+	Terminal uint32             // s_term: where that choice leads, its first branch's target if there are several
+	Reach    *recurrence.Search // S_reach: the states reachable from s_new by any choices
+}
+
+// NewSetting finds the new situation and its off switch in the model. Errors are names that the
+// model does not know, a new situation that is not exactly one state, and one without the shutdown
+// action; whether the switch does what Definition 7 asks is for Analyze to say. O(states + branches).
+func NewSetting(q Question, t *Training) (*Setting, error) {
+	s := &Setting{Question: q, Training: t}
+	m, name := q.Model, orDefault(q.New, DefaultNew)
+	states, err := places(m, "new situation", name)
+	if err != nil {
+		return nil, err
+	}
+	if len(states) != 1 {
+		return nil, fmt.Errorf("new situation: %d states carry the label %q, want one; name a state instead", len(states), name)
+	}
+	s.New = states[0]
+	action := orDefault(q.Shutdown, DefaultShutdown)
+	if s.Shutdown = m.FindChoice(s.New, action); s.Shutdown == sparse.None {
+		return nil, fmt.Errorf("new situation: state %s has no action %q (its actions: %s)", m.StateName(s.New), action, actionNames(m, s.New))
+	}
+	s.Terminal = m.Targets(s.Shutdown)[0]
+	s.Reach = recurrence.Forward(m, s.New)
+	return s, nil
+}
+
+// Assumption is one assumption of Theorem 2, checked.
+type Assumption struct {
+	ID        string
+	Statement string // what is assumed, in words
+	Verdict   Verdict
+	Witness   string // what shows that it fails, or why it is undecided
+}
+
+// Verdict is a three-valued answer.
+type Verdict uint8
+
+// The verdicts. Yes and No are proved.
+const (
+	Undecided Verdict = iota
+	Yes
+	No
+)
+
+func (v Verdict) String() string { return [...]string{"undecided", "yes", "no"}[v] }
+
+// Count is a number of states known to lie between two bounds.
+type Count struct{ Lower, Upper int }
+
+// Analysis is the answer to a Question.
+type Analysis struct {
+	Setting       *Setting
+	EndComponents int   // maximal end components that S_reach meets
+	Recurrent     int   // states in them
+	Paper         Count // states of S_reach that count in the paper's sense; see recurrence.Counts
+	Extended      Count // and over all policies
+	Counts        *recurrence.Counts
+	Assumptions   []Assumption
+	// Applies says whether all assumptions of Theorem 2 hold.
+	Applies Verdict
+	// N is the proved number of counted states, in the extended sense, that training cannot reach:
+	// the n of Theorem 2. Of every orbit of goals at least the share N/(N+1) avoids shutdown.
+	N       int
+	Partial bool // interrupted: the counts are bounds of what a full run would find
+}
+
+// Share returns n/(n+1), or 0 where the theorem is not proved to apply.
+func (a *Analysis) Share() float64 {
+	if a.Applies != Yes {
+		return 0
+	}
+	return float64(a.N) / float64(a.N+1)
+}
+
+// Analyze counts the states that make avoiding shutdown pay and checks every assumption of Theorem
+// 2 on the model. When the context ends it returns what is proved so far, marked Partial. Beside
+// the model it takes about 60 bytes a state and 8 a branch; time is linear in the model for what
+// is deterministic, and for what is not it depends on how many visit counts must be solved for.
+func (s *Setting) Analyze(ctx context.Context) (*Analysis, error) {
+	q := s.Question
+	a := &Analysis{Setting: s}
+	components := recurrence.EndComponents(q.Model)
+	seen := sparse.NewBitset(components.Count())
+	for _, x := range s.Reach.Order {
+		if k := components.Of[x]; k != recurrence.None {
+			seen.Set(k)
+			a.Recurrent++
+		}
+	}
+	a.EndComponents = seen.Count()
+	visits := recurrence.NewVisits(q.Model, s.New, s.Reach, components)
+	var err error
+	a.Counts, err = visits.Count(ctx, recurrence.CountOptions{Discount: q.Discount, Workers: q.Workers, Progress: q.Progress})
+	if err != nil {
+		return nil, err
+	}
+	a.Partial = a.Counts.Partial || s.Training.Partial
+	a.Paper.Lower, a.Paper.Upper = recurrence.Interval(a.Counts.Paper)
+	a.Extended.Lower, a.Extended.Upper = recurrence.Interval(a.Counts.Extended)
+	a.check()
+	return a, nil
+}
+
+// check decides the assumptions of Theorem 2 and what follows.
+func (a *Analysis) check() {
+	found := a.Setting.isolation(a.Counts)
+	a.N = found.counted
+	a.Assumptions = []Assumption{
+		a.Setting.newSituation(),
+		a.Setting.shutdownTerminal(),
+		a.Setting.nonnegativeRewards(),
+		a.Setting.disjoint(),
+		found.assumption,
+		a.retargetable(),
+	}
+	if a.Setting.Training.Partial {
+		for i, x := range a.Assumptions {
+			if x.ID != "nonnegative-rewards" && x.ID != "retargetable" && x.Verdict == Yes {
+				a.Assumptions[i] = x.undecided("interrupted before the training policy was known")
+			}
+		}
+	}
+	a.Applies = Yes
+	for _, x := range a.Assumptions {
+		switch {
+		case x.Verdict == No:
+			a.Applies = No
+		case x.Verdict == Undecided && a.Applies == Yes:
+			a.Applies = Undecided
+		}
+	}
+}
+
+func assume(id, statement string) Assumption {
+	return Assumption{ID: id, Statement: statement, Verdict: Yes}
+}
+
+func (x Assumption) fails(format string, args ...any) Assumption {
+	x.Verdict, x.Witness = No, fmt.Sprintf(format, args...)
+	return x
+}
+
+func (x Assumption) undecided(format string, args ...any) Assumption {
+	x.Verdict, x.Witness = Undecided, fmt.Sprintf(format, args...)
+	return x
+}
+
+// visitedBy returns how the policy gets to a state of S_train, as text.
+func (s *Setting) visitedBy(state uint32) string {
+	t := s.Training
+	taken := func(choice uint32) bool { return t.Policy[s.Question.Model.ChoiceState(choice)] == choice }
+	path, _ := recurrence.Path(s.Question.Model, t.Start, func(x uint32) bool { return x == state }, taken)
+	return s.describe(path, state)
+}
+
+func (s *Setting) newSituation() Assumption {
+	x := assume("new-situation", "the new situation was not seen in training")
+	if s.Training.Visited.Reached.Has(s.New) {
+		return x.fails("training visits %s: %s", s.Question.Model.StateName(s.New), s.visitedBy(s.New))
+	}
+	return x
+}
+
+func (s *Setting) shutdownTerminal() Assumption {
+	m := s.Question.Model
+	x := assume("shutdown-terminal", "the shutdown choice leads with certainty to a terminal state not seen in training")
+	lo, hi := m.Branches(s.Shutdown)
+	switch {
+	case !certain(m.Targets(s.Shutdown)):
+		for b := lo; b < hi; b++ {
+			if t := m.Target(b); t != s.Terminal {
+				return x.fails("it leads to %s, and with probability %v to %s", m.StateName(s.Terminal), m.Probability(b), m.StateName(t))
+			}
+		}
+	case !m.Terminal(s.Terminal):
+		return x.fails("it leads to %s, which has the actions %s", m.StateName(s.Terminal), actionNames(m, s.Terminal))
+	case s.Training.Visited.Reached.Has(s.Terminal):
+		return x.fails("training visits %s: %s", m.StateName(s.Terminal), s.visitedBy(s.Terminal))
+	}
+	return x
+}
+
+func (s *Setting) nonnegativeRewards() Assumption {
+	m, r := s.Question.Model, s.Training.Reward
+	x := assume("nonnegative-rewards", "no reward is negative")
+	if r == nil {
+		return x
+	}
+	if least, _ := r.States.Extremes(); least < 0 {
+		for i := range uint32(m.NumStates()) {
+			if v := r.States.At(i); v < 0 {
+				return x.fails("reward %s of state %s is %v", r.Name, m.StateName(i), v)
+			}
+		}
+	}
+	if least, _ := r.Choices.Extremes(); least < 0 {
+		for c := range uint32(m.NumChoices()) {
+			if v := r.Choices.At(c); v < 0 {
+				return x.fails("reward %s of action %s in state %s is %v", r.Name, m.ActionName(c), m.StateName(m.ChoiceState(c)), v)
+			}
+		}
+	}
+	return x
+}
+
+func (s *Setting) disjoint() Assumption {
+	x := assume("disjoint", "nothing seen in training can be reached from the new situation")
+	visited := s.Training.Visited.Reached
+	for _, state := range s.Reach.Order {
+		if visited.Has(state) {
+			path, _ := recurrence.Path(s.Question.Model, []uint32{s.New}, func(t uint32) bool { return t == state }, nil)
+			return x.fails("%s", s.describe(path, state))
+		}
+	}
+	return x
+}
+
+type isolation struct {
+	assumption Assumption
+	counted    int // isolated states proved to count
+}
+
+// isolation checks what the paper leaves unsaid: permuting the rewards of states outside S_train
+// keeps a goal training-compatible only if no permuted state can be reached from S_train by any
+// choices, taken or not.
+func (s *Setting) isolation(counts *recurrence.Counts) isolation {
+	m := s.Question.Model
+	x := assume("isolated", "no choice, taken or not, leads from training to s_term or to the counted states")
+	found := recurrence.Forward(m, s.Training.Visited.Order...)
+	counted, open, mixed := 0, 0, uint32(sparse.None)
+	for _, state := range s.Reach.Order {
+		reachable := found.Reached.Has(state)
+		switch v := counts.Extended[state]; {
+		case v == recurrence.Counted && !reachable:
+			counted++
+		case v == recurrence.Undecided && !reachable:
+			open++
+		case v == recurrence.Counted && mixed == sparse.None:
+			mixed = state
+		}
+	}
+	way := func(state uint32) string {
+		path, _ := recurrence.Path(m, s.Training.Visited.Order, func(t uint32) bool { return t == state }, nil)
+		return s.describe(path, state)
+	}
+	switch {
+	case found.Reached.Has(s.Terminal):
+		x = x.fails("s_term can be reached from training: %s", way(s.Terminal))
+	case counted == 0 && open > 0:
+		x = x.undecided("no isolated state is proved to count yet; %d are undecided", open)
+	case counted == 0 && mixed != sparse.None:
+		x = x.fails("every counted state can be reached from training, for instance %s", way(mixed))
+	case counted == 0:
+		x = x.fails("no state counts")
+	}
+	return isolation{assumption: x, counted: counted}
+}
+
+func (a *Analysis) retargetable() Assumption {
+	x := assume("retargetable", "some state has a visit count above 1 at this discount")
+	switch {
+	case a.Extended.Lower > 0:
+		return x
+	case a.Extended.Upper > 0:
+		return x.undecided("no state is proved to have a visit count above 1; %d are undecided", a.Extended.Upper)
+	}
+	return x.fails("at discount %v no state reachable from the new situation has a visit count above 1", a.Setting.Question.Discount)
+}
+
+// describe writes a path as text, its middle left out where it is long. Without steps it is the
+// state itself.
+func (s *Setting) describe(path []recurrence.Step, state uint32) string {
+	m := s.Question.Model
+	if len(path) == 0 {
+		return m.StateName(state)
+	}
+	const shown = 6
+	text := m.StateName(path[0].State)
+	for i, step := range path {
+		if len(path) > 2*shown && i == shown {
+			text += fmt.Sprintf(" … %d steps …", len(path)-2*shown)
+		}
+		if len(path) > 2*shown && i >= shown && i < len(path)-shown {
+			continue
+		}
+		text += fmt.Sprintf(" -%s-> %s", m.ActionName(step.Choice), m.StateName(step.Next))
+	}
+	return text
+}

@@ -1,0 +1,200 @@
+package offswitch
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"offswitch/lp"
+	"offswitch/recurrence"
+	"offswitch/sparse"
+)
+
+// Pair is a state and the choice that was taken there in training.
+type Pair struct {
+	State, Choice uint32
+}
+
+// ReadPairs reads (state, action) pairs as CSV: a state name and an action name a line, an
+// optional first line "state,action". Errors name the line.
+func ReadPairs(r io.Reader, m *sparse.MDP) ([]Pair, error) {
+	lines := csv.NewReader(r)
+	lines.FieldsPerRecord = -1
+	lines.Comment = '#'
+	lines.TrimLeadingSpace = true
+	var pairs []Pair
+	taken := make(map[uint32]uint32)
+	for first := true; ; first = false {
+		record, err := lines.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err // names the line
+		}
+		line, _ := lines.FieldPos(0)
+		if first && len(record) == 2 && record[0] == "state" && record[1] == "action" {
+			continue
+		}
+		if len(record) != 2 {
+			return nil, fmt.Errorf("line %d: %d fields, want a state and an action", line, len(record))
+		}
+		state, err := m.FindState(record[0])
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", line, err)
+		}
+		choice := m.FindChoice(state, record[1])
+		if choice == sparse.None {
+			return nil, fmt.Errorf("line %d: state %s has no action %q (its actions: %s)", line, m.StateName(state), record[1], actionNames(m, state))
+		}
+		if other, ok := taken[state]; ok && other != choice {
+			return nil, fmt.Errorf("line %d: state %s takes %q here, but %q before", line, m.StateName(state), record[1], m.ActionName(other))
+		} else if !ok {
+			taken[state] = choice
+			pairs = append(pairs, Pair{State: state, Choice: choice})
+		}
+	}
+	if len(pairs) == 0 {
+		return nil, fmt.Errorf("no pairs, want lines of a state and an action")
+	}
+	return pairs, nil
+}
+
+func actionNames(m *sparse.MDP, s uint32) string {
+	var names []string
+	lo, hi := m.Choices(s)
+	for c := lo; c < hi; c++ {
+		names = append(names, m.ActionName(c))
+	}
+	return listed(names)
+}
+
+// Training is what was seen in training: S_train and the policy there (Definitions 5 and 6).
+type Training struct {
+	Source  string             // where the policy comes from: "reward NAME" or the name of the pairs
+	Reward  *sparse.Reward     // the training reward; nil when pairs were given
+	Start   []uint32           // training start states
+	Policy  []uint32           // the choice taken in each state of S_train, sparse.None elsewhere and where terminal
+	Visited *recurrence.Search // S_train: what the policy visits from the start states, its frontier left out
+	// Frontier are states that the policy leads to but says nothing about; S_train is closed when
+	// there are none. Only then is the goal set exact (DESIGN, section 2).
+	Frontier []uint32
+	// Partial is set when the context ended before the policy was known; no state is visited then.
+	Partial bool
+}
+
+// Closed reports whether the policy stays in S_train.
+func (t *Training) Closed() bool { return len(t.Frontier) == 0 }
+
+// Train finds the training states and the policy there: from the pairs given, or as an optimal
+// policy for the training reward, ties resolved to the first optimal choice. Errors are names that
+// the model does not know, a reward that is not told, and a discount out of range. When the context ends
+// first, the result is Partial. It costs one discounted solve unless pairs are given.
+func Train(ctx context.Context, q Question) (*Training, error) {
+	m := q.Model
+	t := new(Training)
+	var policy []uint32
+	var err error
+	if q.Policy != nil {
+		t.Source = orDefault(q.Source, "policy")
+		policy = make([]uint32, m.NumStates())
+		for s := range policy {
+			policy[s] = sparse.None
+		}
+		for _, p := range q.Policy {
+			policy[p.State] = p.Choice
+		}
+		t.Start, err = pairStart(q)
+	} else {
+		t.Start, err = places(m, "training start", orDefault(q.Train, DefaultTrain))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if policy == nil {
+		if t.Reward, err = trainingReward(m, q.Reward); err != nil {
+			return nil, err
+		}
+		t.Source = "reward " + t.Reward.Name
+		if policy, err = optimal(ctx, q, t.Reward); err != nil {
+			return nil, err
+		}
+		t.Partial = ctx.Err() != nil
+	}
+	visited := &recurrence.Search{}
+	if !t.Partial {
+		visited = recurrence.Visited(m, policy, t.Start...)
+	}
+	t.Policy = make([]uint32, m.NumStates())
+	for s := range t.Policy {
+		t.Policy[s] = sparse.None
+	}
+	t.Visited = &recurrence.Search{Reached: sparse.NewBitset(m.NumStates()), Distance: visited.Distance}
+	for _, s := range visited.Order {
+		if policy[s] == sparse.None && !m.Terminal(s) {
+			t.Frontier = append(t.Frontier, s)
+			visited.Distance[s] = recurrence.None
+			continue
+		}
+		t.Policy[s] = policy[s]
+		t.Visited.Reached.Set(s)
+		t.Visited.Order = append(t.Visited.Order, s)
+	}
+	return t, nil
+}
+
+// pairStart returns the training start states when pairs are given: the label or state asked for,
+// or the default label if the model has it, or else every state of a pair.
+func pairStart(q Question) ([]uint32, error) {
+	if _, ok := q.Model.Label(DefaultTrain); ok || q.Train != "" {
+		return places(q.Model, "training start", orDefault(q.Train, DefaultTrain))
+	}
+	var start []uint32
+	for _, p := range q.Policy {
+		start = append(start, p.State)
+	}
+	return start, nil
+}
+
+func trainingReward(m *sparse.MDP, name string) (*sparse.Reward, error) {
+	var names []string
+	for _, r := range m.Rewards() {
+		names = append(names, r.Name)
+	}
+	switch {
+	case name != "":
+		if r := m.Reward(name); r != nil {
+			return r, nil
+		}
+		return nil, fmt.Errorf("the model has no reward %q (rewards: %s)", name, listed(names))
+	case len(names) == 1:
+		return &m.Rewards()[0], nil
+	case len(names) == 0:
+		return nil, fmt.Errorf("the model has no rewards, so training needs a policy of (state, action) pairs")
+	}
+	return nil, fmt.Errorf("the model has several rewards, name one of: %s", strings.Join(names, ", "))
+}
+
+func optimal(ctx context.Context, q Question, r *sparse.Reward) ([]uint32, error) {
+	p := sparse.Problem{
+		Discount: q.Discount, States: r.States.Dense(q.Model.NumStates()),
+		Workers: q.Workers, Progress: q.Progress,
+	}
+	if r.Choices.Len() > 0 {
+		p.Choices = r.Choices.Dense(0)
+	}
+	solution, err := q.Model.Solve(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	return solution.Policy, nil
+}
+
+// GoalSet returns the training-compatible goal set (Definition 6) for package lp, with rewards in
+// [0,1] and no margin.
+func (t *Training) GoalSet(q Question) lp.GoalSet {
+	return lp.GoalSet{Model: q.Model, Discount: q.Discount, Train: t.Visited.Reached, Policy: t.Policy, Lower: 0, Upper: 1}
+}
