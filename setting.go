@@ -91,7 +91,7 @@ func (a *Analysis) Share() float64 {
 
 // Analyze counts the states that make avoiding shutdown pay and checks every assumption of Theorem
 // 2 on the model. When the context ends it returns what is proved so far, marked Partial. Beside
-// the model it takes about 60 bytes a state and 8 a branch; time is linear in the model for what
+// the model it takes about Memory; time is linear in the model for what
 // is deterministic, and for what is not it depends on how many visit counts must be solved for.
 func (s *Setting) Analyze(ctx context.Context) (*Analysis, error) {
 	q := s.Question
@@ -117,6 +117,18 @@ func (s *Setting) Analyze(ctx context.Context) (*Analysis, error) {
 	a.check()
 	return a, nil
 }
+
+// Unknown returns the analysis as it stands before any counting: nothing is decided about any state.
+func (s *Setting) Unknown() *Analysis {
+	n := s.Question.Model.NumStates()
+	a := &Analysis{Setting: s, Partial: true, Counts: &recurrence.Counts{Paper: make([]recurrence.Verdict, n), Extended: make([]recurrence.Verdict, n)}}
+	a.Paper.Upper, a.Extended.Upper = len(s.Reach.Order), len(s.Reach.Order)
+	a.check()
+	return a
+}
+
+// Memory returns about how many bytes the analysis of a model takes beside the model.
+func Memory(m *sparse.MDP) int { return 80*m.NumStates() + 4*m.NumChoices() + 8*m.NumBranches() }
 
 // check decides the assumptions of Theorem 2 and what follows.
 func (a *Analysis) check() {

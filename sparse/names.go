@@ -196,26 +196,29 @@ func (v *Valuation) AppendName(dst []byte, state uint32) []byte {
 	return append(dst, ')')
 }
 
-// canonical drops the variable names from a valuation's name, (x=0,y=3) to (0,3), when they are
-// the valuation's own and in order, so that both forms find the same state.
+// canonical drops the variable names from a valuation's name, (x=0,y=3) to (0,3), so that both
+// forms find the same state.
 func (v *Valuation) canonical(name string) string {
-	inner, ok := strings.CutPrefix(name, "(")
+	rest := name
+	values := make([]string, 0, len(v.variables))
+	for i := range v.variables {
+		before, after, ok := strings.Cut(rest, v.variables[i].Name+"=")
+		switch {
+		case !ok || i == 0 && before != "(":
+			return name
+		case i > 0:
+			if before, ok = strings.CutSuffix(before, ","); !ok {
+				return name
+			}
+			values = append(values, before)
+		}
+		rest = after
+	}
+	last, ok := strings.CutSuffix(rest, ")")
 	if !ok {
 		return name
 	}
-	inner, ok = strings.CutSuffix(inner, ")")
-	if !ok {
-		return name
-	}
-	parts := strings.Split(inner, ",")
-	if len(parts) != len(v.variables) {
-		return name
-	}
-	for i, p := range parts {
-		p = strings.TrimSpace(p)
-		parts[i] = strings.TrimPrefix(p, v.variables[i].Name+"=")
-	}
-	return "(" + strings.Join(parts, ",") + ")"
+	return "(" + strings.Join(append(values, last), ",") + ")"
 }
 
 // appendShort appends the name of a state without variable names, (0,3).

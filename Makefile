@@ -1,0 +1,49 @@
+# make test    everything that has to pass, as .ci/run runs it; installs CLP where it is missing
+# make bench   the benchmarks at small sizes
+# make cover   which lines the tests reach
+
+GO ?= go
+FUZZTIME ?= 5s
+
+# Fuzz targets, as package:target.
+FUZZ := $(shell grep -rl --include='*_test.go' '^func Fuzz' . | xargs grep -Ho '^func Fuzz[A-Za-z]*' | sed 's,/[^/]*:func ,:,' | sort -u)
+
+.PHONY: test format vet build unit clp fuzz bench cover
+
+test: format build vet unit clp fuzz
+
+format:
+	@files=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$files" || { echo "gofmt would change: $$files"; exit 1; }
+
+build:
+	$(GO) build ./...
+
+vet:
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+unit:
+	$(GO) test -race ./...
+
+# CLP is a C++ library, so everything that uses it is behind a build tag.
+clp: /usr/include/coin/ClpSimplex.hpp
+	$(GO) vet -tags clp ./...
+	$(GO) tool staticcheck -tags clp ./...
+	$(GO) test -tags clp ./lp/... ./cmd/...
+
+/usr/include/coin/ClpSimplex.hpp:
+	apt-get update
+	apt-get install -y --no-install-recommends coinor-libclp-dev pkg-config g++
+
+fuzz:
+	@set -e; for f in $(FUZZ); do \
+		echo "fuzzing $$f"; \
+		$(GO) test $${f%%:*} -run '^$$' -fuzz "^$${f##*:}$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x; \
+	done
+
+bench:
+	$(GO) test -run '^$$' -bench . ./...
+
+cover:
+	$(GO) test -coverpkg ./... -coverprofile cover.out ./...
+	$(GO) tool cover -func cover.out | tail -1
