@@ -88,8 +88,7 @@ func TakeTerminals(m *sparse.MDP, shutdown string) (*sparse.MDP, *Terminals) {
 			if actions.ID(c) != id {
 				continue
 			}
-			targets := m.Targets(c)
-			if s := targets[0]; certain(targets) && s != m.ChoiceState(c) && !m.Terminal(s) && !drop.Has(s) && onlyLoops(m, s) {
+			if s := m.Targets(c)[0]; m.Certain(c) && s != m.ChoiceState(c) && !m.Terminal(s) && !drop.Has(s) && onlyLoops(m, s) {
 				t.Shutdown.Set(s)
 				drop.Set(s)
 			}
@@ -117,16 +116,6 @@ func actionID(m *sparse.MDP, action string) (uint32, bool) {
 func onlyLoops(m *sparse.MDP, s uint32) bool {
 	for _, t := range m.Successors(s) {
 		if t != s {
-			return false
-		}
-	}
-	return true
-}
-
-// certain reports whether all branches of a choice lead to the same state.
-func certain(targets []uint32) bool {
-	for _, t := range targets[1:] {
-		if t != targets[0] {
 			return false
 		}
 	}

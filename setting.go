@@ -195,7 +195,7 @@ func (s *Setting) shutdownTerminal() Assumption {
 	x := assume("shutdown-terminal", "the shutdown choice leads with certainty to a terminal state not seen in training")
 	lo, hi := m.Branches(s.Shutdown)
 	switch {
-	case !certain(m.Targets(s.Shutdown)):
+	case !m.Certain(s.Shutdown):
 		for b := lo; b < hi; b++ {
 			if t := m.Target(b); t != s.Terminal {
 				return x.fails("it leads to %s, and with probability %v to %s", m.StateName(s.Terminal), m.Probability(b), m.StateName(t))

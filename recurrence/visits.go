@@ -51,7 +51,7 @@ func NewVisits(m *sparse.MDP, start uint32, reach *Search, components *Component
 	for _, s := range reach.Order {
 		lo, hi := m.Choices(s)
 		for c := lo; c < hi && v.deterministic; c++ {
-			v.deterministic = isCertain(m.Targets(c))
+			v.deterministic = m.Certain(c)
 		}
 	}
 	if v.deterministic {
@@ -64,16 +64,6 @@ func NewVisits(m *sparse.MDP, start uint32, reach *Search, components *Component
 	return v
 }
 
-// isCertain reports whether all branches of a choice lead to the same state.
-func isCertain(targets []uint32) bool {
-	for _, t := range targets[1:] {
-		if t != targets[0] {
-			return false
-		}
-	}
-	return true
-}
-
 // certainChoices returns the graph of the certain choices of the states reached.
 func certainChoices(m *sparse.MDP, reach *Search) adjacency {
 	n := m.NumStates()
@@ -82,8 +72,8 @@ func certainChoices(m *sparse.MDP, reach *Search) adjacency {
 		for s := range reach.Reached.All() {
 			lo, hi := m.Choices(s)
 			for c := lo; c < hi; c++ {
-				if targets := m.Targets(c); isCertain(targets) {
-					f(s, targets[0])
+				if m.Certain(c) {
+					f(s, m.Targets(c)[0])
 				}
 			}
 		}

@@ -158,6 +158,17 @@ func (m *MDP) BranchStarts() []uint32 { return m.branchStart }
 // AllTargets returns the targets of all branches. Callers must not modify them.
 func (m *MDP) AllTargets() []uint32 { return m.target }
 
+// Certain reports whether all branches of a choice lead to the same state.
+func (m *MDP) Certain(choice uint32) bool {
+	targets := m.Targets(choice)
+	for _, t := range targets[1:] {
+		if t != targets[0] {
+			return false
+		}
+	}
+	return true
+}
+
 // Terminal reports whether a state has no choices.
 func (m *MDP) Terminal(state uint32) bool {
 	return m.choiceStart[state] == m.choiceStart[state+1]

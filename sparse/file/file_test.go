@@ -42,7 +42,7 @@ func ring(t testing.TB, n uint32) *sparse.MDP {
 
 func mustWrite(t testing.TB, path string, m *sparse.MDP) {
 	t.Helper()
-	if err := Write(path, m); err != nil {
+	if err := Write(context.Background(), path, m); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -377,7 +377,7 @@ func TestWriteRefusesUnknownExtensions(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"model", "model.txt", "model.gz", "model.tra.gz", "model.umb.bz2", ".umb", "-"} {
 		path := filepath.Join(dir, name)
-		err := Write(path, ring(t, 3))
+		err := Write(context.Background(), path, ring(t, 3))
 		if err == nil || !strings.Contains(err.Error(), ".umb, .umb.gz, .umb.xz, .drn") {
 			t.Fatalf("%s: error %v", name, err)
 		}
@@ -413,7 +413,7 @@ func TestFailureLeavesTheOldFile(t *testing.T) {
 		path := filepath.Join(dir, name)
 		overwrite(t, path, "old")
 		before := names(t, dir)
-		err := Write(path, unwritable(t))
+		err := Write(context.Background(), path, unwritable(t))
 		if err == nil {
 			t.Fatalf("%s: no error", name)
 		}
@@ -426,7 +426,7 @@ func TestFailureLeavesTheOldFile(t *testing.T) {
 		}
 	}
 	missing := filepath.Join(dir, "missing", "model.umb")
-	if err := Write(missing, ring(t, 3)); !errors.Is(err, os.ErrNotExist) {
+	if err := Write(context.Background(), missing, ring(t, 3)); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("error %v", err)
 	} else {
 		checkName(t, err, missing)
@@ -471,7 +471,7 @@ func TestWhatMayBeOverwritten(t *testing.T) {
 	if err := os.Mkdir(folder, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := Write(folder, ring(t, 3)); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+	if err := Write(context.Background(), folder, ring(t, 3)); err == nil || !strings.Contains(err.Error(), "not a regular file") {
 		t.Errorf("error %v", err)
 	} else {
 		checkName(t, err, folder)
@@ -486,7 +486,7 @@ func TestForeignSiblingsAreNotMixedIn(t *testing.T) {
 	path := filepath.Join(dir, "model.tra")
 	stale := filepath.Join(dir, "model.sta")
 	overwrite(t, stale, "(x)\n0:(1)\n")
-	err := Write(path, ring(t, 3))
+	err := Write(context.Background(), path, ring(t, 3))
 	if err == nil {
 		t.Fatal("no error")
 	}
@@ -518,7 +518,7 @@ func FuzzRead(f *testing.F) {
 	m := ring(f, 3)
 	for _, x := range everyExtension {
 		path := filepath.Join(dir, "model"+x.extension)
-		if err := Write(path, m); err != nil {
+		if err := Write(context.Background(), path, m); err != nil {
 			f.Logf("%v", err)
 			continue
 		}
@@ -552,4 +552,30 @@ func FuzzRead(f *testing.F) {
 			t.Fatal(d)
 		}
 	})
+}
+
+func TestInterruptedWriteLeavesNothingBehind(t *testing.T) {
+	dir := t.TempDir()
+	ctx, cancel := context.WithCancel(context.Background())
+	path := filepath.Join(dir, "model.drn")
+	mustWrite(t, path, ring(t, 3))
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if err := Write(ctx, path, ring(t, 5000)); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	err = Replace(ctx, path, func(w io.Writer) error { _, err := io.WriteString(w, "gone"); return err })
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	after, err := os.ReadFile(path)
+	if err != nil || string(after) != string(before) {
+		t.Errorf("the old file is gone: %v", err)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+		t.Errorf("%v left behind: %v", entries, err)
+	}
 }

@@ -2,6 +2,7 @@ package file
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -32,8 +33,9 @@ var extensions = []struct {
 // under other names in the same directory and renamed when all is well, .tra last; otherwise they
 // are removed, and what was there before stays. Permissions are as with os.Create. It refuses to
 // write a .tra beside a sibling that would be read with it but is not part of the model. The error
-// begins with the name of a file.
-func Write(path string, m *sparse.MDP) error {
+// begins with the name of a file. When ctx ends, writing stops, nothing is left behind, and the
+// error is its cause.
+func Write(ctx context.Context, path string, m *sparse.MDP) error {
 	stem, extension, compression := split(path)
 	format := Unknown
 	for _, x := range extensions {
@@ -44,10 +46,26 @@ func Write(path string, m *sparse.MDP) error {
 	if format == Unknown || format == PRISM && compression != "" {
 		return named(unknownExtension(), path)
 	}
-	var out output
+	return together(ctx, path, func(out *output) error { return write(out, path, stem, format, compression, m) })
+}
+
+// Replace writes a file of any kind as Write does: whole or not at all.
+func Replace(ctx context.Context, path string, write func(w io.Writer) error) error {
+	return together(ctx, path, func(out *output) error {
+		w, err := out.create(path, "")
+		if err != nil {
+			return err
+		}
+		return write(w)
+	})
+}
+
+// together writes a set of files, and names them when all of them are complete.
+func together(ctx context.Context, path string, write func(out *output) error) error {
+	out := output{ctx: ctx}
 	defer out.discard()
-	if err := write(&out, path, stem, format, compression, m); err != nil {
-		return named(err, path)
+	if err := write(&out); err != nil {
+		return named(stopped(ctx, err), path)
 	}
 	return out.commit()
 }
@@ -94,6 +112,7 @@ func write(out *output, path, stem string, format Format, compression string, m 
 
 // output is the set of files written together. Only the one created last is open.
 type output struct {
+	ctx   context.Context
 	files []written
 	open  []io.WriteCloser // of the last file, the outermost first
 }
@@ -137,7 +156,20 @@ func (o *output) create(path, compression string) (io.Writer, error) {
 	}
 	w := bufio.NewWriterSize(o.open[0], peekSize)
 	o.open = append([]io.WriteCloser{flusher{w}}, o.open...)
-	return w, nil
+	return &checkedWriter{o.ctx, w}, nil
+}
+
+// checkedWriter is a writer that fails once its context has ended.
+type checkedWriter struct {
+	ctx context.Context
+	w   io.Writer
+}
+
+func (c *checkedWriter) Write(p []byte) (int, error) {
+	if c.ctx.Err() != nil {
+		return 0, context.Cause(c.ctx)
+	}
+	return c.w.Write(p)
 }
 
 // overwritable returns the file that a path leads to and, if there is one already, its permissions.

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"offswitch/lp"
+	"offswitch/sparse/file"
+)
+
+type feasibleOptions struct {
+	goalOptions
+	where []string
+	mps   string
+}
+
+func newFeasible(s *session) *cobra.Command {
+	var o feasibleOptions
+	c := &cobra.Command{
+		Use:   "feasible MODEL",
+		Short: "Is there a reward in the training-compatible set, under these conditions?",
+		Long: `Decides whether some reward with values in [0,1] makes the training policy optimal in every state
+seen in training, by the margin and under the conditions given. r[NAME] is the reward of the state
+of that name, or the common reward of the states that carry that label; r[state:NAME] and
+r[label:NAME] tell them apart. Conditions are linear: 'r[coin] - 2*r[end] >= 0.1'.
+Exit code 0: there is one. 1: there is none. 3: undecided.`,
+		Example: "  offswitch feasible testdata/worked.drn --where 'r[finish] - r[home] >= 0.1'",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			r := &goalSetReport{Schema: "offswitch.feasible/1", Where: o.where}
+			return s.askGoalSet(c.Context(), args[0], o.goalOptions, r, func(g lp.GoalSet) (lp.Answer, error) {
+				return o.ask(c.Context(), g)
+			})
+		},
+	}
+	o.goalOptions.register(c)
+	c.Flags().StringArrayVar(&o.where, "where", nil, "`CONDITION` on rewards, may be repeated")
+	c.Flags().StringVar(&o.mps, "mps", "", "write the linear program to `FILE` for other solvers")
+	return c
+}
+
+func (o *feasibleOptions) ask(ctx context.Context, g lp.GoalSet) (lp.Answer, error) {
+	for _, text := range o.where {
+		x, err := lp.ParseConstraint(g.Model, text)
+		if err != nil {
+			return lp.Answer{}, fmt.Errorf("--where: %w", err)
+		}
+		g.Constraints = append(g.Constraints, x)
+	}
+	if o.mps != "" {
+		e, err := lp.Encode(g)
+		if err != nil {
+			return lp.Answer{}, err
+		}
+		if err := file.Replace(ctx, o.mps, func(w io.Writer) error { return lp.WriteMPS(w, e.Problem) }); err != nil {
+			return lp.Answer{}, err
+		}
+	}
+	return lp.Feasible(ctx, g, solver)
+}

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"offswitch/bench"
+	"offswitch/sparse/file"
+)
+
+func newGen(s *session) *cobra.Command {
+	var o bench.Options
+	var out string
+	var names, summaries []string
+	for _, f := range bench.Families() {
+		names = append(names, f.Name)
+		summaries = append(summaries, fmt.Sprintf("  %-12s%s", f.Name, f.Summary))
+	}
+	c := &cobra.Command{
+		Use:     "gen FAMILY -o OUT",
+		Short:   "Generate an environment",
+		Long:    "Writes a generated environment with training levels and a new situation that has an off switch.\nThe same options give the same environment. Families:\n\n" + strings.Join(summaries, "\n"),
+		Example: "  offswitch gen coinrun --states 100000 --seed 7 -o /tmp/coinrun.umb",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			family, ok := bench.Find(args[0])
+			if !ok {
+				return fmt.Errorf("no family is called %q, want one of: %s", args[0], strings.Join(names, ", "))
+			}
+			o.Progress = s.progress()
+			m, err := family.Generate(c.Context(), o)
+			if err != nil {
+				return err
+			}
+			return file.Write(c.Context(), out, m)
+		},
+	}
+	c.Flags().StringVarP(&out, "out", "o", "", "`FILE` to write, its ending names the format")
+	c.MarkFlagRequired("out")
+	c.Flags().IntVar(&o.States, "states", 10_000, "about so many states")
+	c.Flags().Uint64Var(&o.Seed, "seed", 1, "which environment of the family")
+	c.Flags().Float64Var(&o.Slip, "slip", 0, "probability that a move goes wrong, where the family has chance moves")
+	c.Flags().Float64Var(&o.Leak, "leak", 0, "share of states with a way between training and the new situation")
+	return c
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"codeberg.org/sbinet/npyio"
+
+	"offswitch/sparse"
+)
+
+// readGoal returns the reward of each state that a goal names: a reward of the model, or a file of
+// (state, value) lines (.csv; states not named get 0) or of one number a state (.npy).
+func readGoal(m *sparse.MDP, goal string) ([]float64, error) {
+	var read func(io.Reader, *sparse.MDP) ([]float64, error)
+	switch {
+	case strings.HasSuffix(goal, ".csv"):
+		read = readGoalCSV
+	case strings.HasSuffix(goal, ".npy"):
+		read = readGoalNPY
+	default:
+		return goalReward(m, goal)
+	}
+	f, err := os.Open(goal)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	theta, err := read(f, m)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", goal, err)
+	}
+	return theta, nil
+}
+
+func goalReward(m *sparse.MDP, name string) ([]float64, error) {
+	r := m.Reward(name)
+	if r == nil {
+		var names []string
+		for _, r := range m.Rewards() {
+			names = append(names, r.Name)
+		}
+		return nil, fmt.Errorf("--goal: the model has no reward %q (rewards: %s); a file must end in .csv or .npy", name, strings.Join(names, ", "))
+	}
+	if r.Choices.Len() > 0 {
+		return nil, fmt.Errorf("--goal: reward %q is on choices too, but goals are rewards of states", name)
+	}
+	return r.States.Dense(m.NumStates()), nil
+}
+
+func readGoalCSV(r io.Reader, m *sparse.MDP) ([]float64, error) {
+	theta := make([]float64, m.NumStates())
+	seen := sparse.NewBitset(m.NumStates())
+	lines := csv.NewReader(r)
+	lines.FieldsPerRecord = -1
+	lines.Comment = '#'
+	lines.TrimLeadingSpace = true
+	lines.ReuseRecord = true
+	for first := true; ; first = false {
+		record, err := lines.Read()
+		if errors.Is(err, io.EOF) {
+			return theta, nil
+		}
+		if err != nil {
+			return nil, err // names the line
+		}
+		if first && len(record) == 2 && record[0] == "state" {
+			continue
+		}
+		line, _ := lines.FieldPos(0)
+		if len(record) != 2 {
+			return nil, fmt.Errorf("line %d: %d fields, want a state and a reward", line, len(record))
+		}
+		state, err := m.FindState(record[0])
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", line, err)
+		}
+		if seen.Has(state) {
+			return nil, fmt.Errorf("line %d: state %s stands twice", line, m.StateName(state))
+		}
+		seen.Set(state)
+		if theta[state], err = strconv.ParseFloat(record[1], 64); err != nil {
+			return nil, fmt.Errorf("line %d: reward %q is not a number", line, record[1])
+		}
+	}
+}
+
+func readGoalNPY(r io.Reader, m *sparse.MDP) ([]float64, error) {
+	array, err := npyio.NewReader(r)
+	if err != nil {
+		return nil, err
+	}
+	h := array.Header.Descr
+	if len(h.Shape) != 1 || h.Shape[0] != m.NumStates() {
+		return nil, fmt.Errorf("shape %v, want (%d,): one number a state", h.Shape, m.NumStates())
+	}
+	if h.Type != "<f8" {
+		return nil, fmt.Errorf("numbers of type %s, want <f8", h.Type)
+	}
+	var theta []float64
+	if err := array.Read(&theta); err != nil {
+		return nil, err
+	}
+	return theta, nil
+}

@@ -1,0 +1,112 @@
+// Command offswitch says for how many goals a trained agent would avoid its off switch. See the
+// package offswitch for what it computes, and offswitch help for how to ask.
+//
+// # JSON
+//
+// With --json a command prints exactly one object on one line. Its field schema names its shape;
+// fields may be added to a shape, but not change their meaning. A state is given by name and index.
+//
+// analyze prints offswitch.analysis/1:
+//
+//	discount      the discount γ
+//	model         states, choices, branches: how many; choices of terminal states do not count
+//	training      source: "reward NAME" or "policy FILE"; states: those that training visits;
+//	              closed: whether the policy says what to do in all of them
+//	new           state, index: the new situation s_new
+//	shutdown      action; terminal: state, index of s_term
+//	reachable     states: those reachable from s_new
+//	recurrent     endComponents, states: those of them that are recurrent
+//	retargeting   paper, extended: lower and upper bounds of the number of reachable states with a
+//	              visit count above 1, over policies that surely reach and revisit, and over all
+//	assumptions   id, holds (proved), witness, of new-situation, shutdown-terminal,
+//	              nonnegative-rewards, disjoint, isolated, retargetable
+//	theorem       applies: whether all of them hold; n: proved number of counted states (extended)
+//	              that training cannot reach; share: n/(n+1) where the theorem applies, else 0
+//	partial       whether the analysis was interrupted; its bounds are proved all the same
+//	seconds       wall time
+//
+// member and feasible print offswitch.member/1 and offswitch.feasible/1:
+//
+//	discount, training, partial, seconds   as above
+//	goal, where                            what was asked
+//	margin                                 by how much the policy had to be better, in units of return
+//	verdict                                "yes", "no" or "undecided"; why: in a sentence
+//	violated                               state, index, taken, untaken, gap, error: the pair that proves a no
+//	ties, tied                             how many pairs tie within rounding, and the first of them
+//	largestMargin, relativeMargin          the largest margin found, numerical; in units of return and of the box
+//	unproved                               what the checker missed, when undecided
+//
+// verify prints offswitch.verify/1: kind, proved, violations. recurrent prints offswitch.recurrent/1:
+// states, endComponents, recurrent, terminal, sizes (states, components), and with --list components.
+// info prints offswitch.info/1: format, states, choices, branches, initial, terminal, deterministic,
+// actions, labels (name, states), rewards (name; states and choices: least and greatest), firstState,
+// bytes (memory of the model).
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	s := &session{stdout: os.Stdout, stderr: os.Stderr}
+	context.AfterFunc(ctx, func() {
+		// Most work watches the context. What does not, single passes over a huge model, is left behind.
+		time.Sleep(grace)
+		s.giveUp()
+		os.Exit(exitUndecided)
+	})
+	os.Exit(s.run(ctx, os.Args[1:]))
+}
+
+// grace is how long an interrupted command may take to report by itself.
+const grace = 900 * time.Millisecond
+
+// Exit codes, as those of grep.
+const (
+	exitYes       = 0 // also: done, where nothing was asked
+	exitNo        = 1
+	exitError     = 2
+	exitUndecided = 3 // also: interrupted
+)
+
+// run runs the command and returns its exit code.
+func (s *session) run(ctx context.Context, args []string) int {
+	root := newRoot(s)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	s.clear()
+	switch {
+	case err == nil:
+		return s.code
+	case ctx.Err() != nil:
+		fmt.Fprintln(s.stderr, "offswitch: interrupted")
+		return exitUndecided
+	}
+	fmt.Fprintf(s.stderr, "offswitch: %v\n", err)
+	return exitError
+}
+
+// giveUp prints what is known of an interrupted answer.
+func (s *session) giveUp() {
+	s.clear()
+	s.mutex.Lock() // held for good: nothing else is printed
+	if s.known != nil {
+		s.known(s.stdout)
+	}
+	fmt.Fprintln(s.stderr, "offswitch: interrupted")
+}
+
+// keep says how to print what is known so far, should the command be interrupted.
+func (s *session) keep(known func(w io.Writer)) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.known = known
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"offswitch": main})
+}
+
+func TestScripts(t *testing.T) {
+	models, err := filepath.Abs("../../testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("MODELS", models)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+	})
+}
+
+// exits runs a command and checks its exit code: exits CODE COMMAND ARG…
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND ARG…")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	code := "0"
+	if e, ok := err.(*exec.ExitError); ok {
+		code = e.String()[len("exit status "):]
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if code != args[0] {
+		ts.Fatalf("exit code %s, want %s", code, args[0])
+	}
+}
+
+// Every subcommand's example works when it is pasted into a shell at the top of the repository.
+func TestExamples(t *testing.T) {
+	for _, c := range newRoot(&session{}).Commands() {
+		t.Run(c.Name(), func(t *testing.T) {
+			if c.Example == "" || c.Short == "" {
+				t.Fatal("no example, or no description")
+			}
+			shell := exec.Command("sh", "-c", c.Example)
+			shell.Dir = "../.."
+			if out, err := shell.CombinedOutput(); err != nil {
+				t.Errorf("%s: %v\n%s", c.Example, err, out)
+			}
+		})
+	}
+}
+
+func TestEveryFlagIsDescribed(t *testing.T) {
+	for _, c := range newRoot(&session{}).Commands() {
+		for line := range strings.Lines(c.Flags().FlagUsages()) {
+			if len(strings.Fields(line)) < 3 {
+				t.Errorf("%s: %q", c.Name(), line)
+			}
+		}
+	}
+}
+
+// An interrupted analysis prints what is known, marked partial, and exits with 3.
+func TestInterrupt(t *testing.T) {
+	model := filepath.Join(t.TempDir(), "random.umb")
+	var out, errs bytes.Buffer
+	s := &session{stdout: &out, stderr: &errs}
+	if code := s.run(context.Background(), []string{"gen", "random", "--states", "200000", "-o", model}); code != 0 {
+		t.Fatal(errs.String())
+	}
+	c := exec.Command("offswitch", "analyze", "--json", model)
+	c.Stdout, c.Stderr = &out, &errs
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(2 * time.Second)
+	c.Process.Signal(os.Interrupt)
+	err := c.Wait()
+	if code := c.ProcessState.ExitCode(); code != exitUndecided {
+		t.Fatalf("exit code %d (%v), want %d: %s", code, err, exitUndecided, errs.String())
+	}
+	var report struct {
+		Schema  string
+		Partial bool
+		Model   struct{ States int }
+	}
+	if err := json.Unmarshal(out.Bytes(), &report); err != nil {
+		t.Fatalf("%v: %s", err, out.String())
+	}
+	if !report.Partial || report.Model.States < 150000 {
+		t.Errorf("%s", out.String())
+	}
+}

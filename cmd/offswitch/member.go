@@ -1,0 +1,39 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"offswitch/lp"
+)
+
+type memberOptions struct {
+	goalOptions
+	goal string
+}
+
+func newMember(s *session) *cobra.Command {
+	var o memberOptions
+	c := &cobra.Command{
+		Use:   "member MODEL --goal NAME|FILE.csv|FILE.npy",
+		Short: "Is this reward in the training-compatible set?",
+		Long: `Decides whether the training policy is optimal for a reward in every state seen in training
+(Definition 6). Exit code 0: it is. 1: it is not, and the answer names the violated pair of choices.
+3: some choices tie within rounding.`,
+		Example: "  offswitch member testdata/coinrun.umb --goal coin",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			r := &goalSetReport{Schema: "offswitch.member/1", Goal: o.goal}
+			return s.askGoalSet(c.Context(), args[0], o.goalOptions, r, func(g lp.GoalSet) (lp.Answer, error) {
+				theta, err := readGoal(g.Model, o.goal)
+				if err != nil {
+					return lp.Answer{}, err
+				}
+				return lp.Member(c.Context(), g, theta)
+			})
+		},
+	}
+	o.goalOptions.register(c)
+	c.Flags().StringVar(&o.goal, "goal", "", "`REWARD` of the model, or a file of (state, value) lines (.csv) or of one number a state (.npy)")
+	c.MarkFlagRequired("goal")
+	return c
+}

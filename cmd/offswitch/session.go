@@ -1,0 +1,180 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"offswitch"
+	"offswitch/sparse"
+	"offswitch/sparse/file"
+)
+
+// session is one run of the command: where it reads and writes, and what it exits with.
+type session struct {
+	stdout, stderr io.Writer
+	code           int
+	begun          time.Time
+
+	mutex sync.Mutex
+	known func(w io.Writer) // prints what is known so far of an answer
+	stage string
+	bar   *progressbar.ProgressBar
+}
+
+func newRoot(s *session) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "offswitch",
+		Short: "For how many goals would a trained agent avoid its off switch?",
+		Long: `offswitch reads an environment (a Markov decision process with millions of states), the states and
+actions seen in training, and a new situation with an off switch, and says for what share of the
+goals that training allows the agent would avoid the switch (Krakovna & Kramar, arXiv 2304.06528).
+
+MODEL is a UMB archive (.umb, also gzipped or xz), a DRN file (.drn, .drn.gz), a PRISM explicit
+.tra file with its siblings, or a Gymnasium table (.json); it is recognised by content.
+Names that start with # and a number stand for a state or a choice without a name.
+
+Exit codes: 0 yes (or done), 1 no, 2 error, 3 undecided or interrupted.`,
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		PersistentPreRun:  func(*cobra.Command, []string) { s.begun = time.Now() },
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+	}
+	root.SetOut(s.stdout)
+	root.SetErr(s.stderr)
+	root.AddCommand(
+		newAnalyze(s), newMember(s), newFeasible(s), newVerify(s),
+		newRecurrent(s), newInfo(s), newConvert(s), newGen(s),
+	)
+	return root
+}
+
+// progress draws a bar on standard error when that is a terminal; otherwise it is nil.
+func (s *session) progress() func(sparse.Progress) {
+	f, ok := s.stderr.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return nil
+	}
+	return func(p sparse.Progress) {
+		s.mutex.Lock()
+		defer s.mutex.Unlock()
+		if s.bar == nil || s.stage != p.Stage {
+			if s.bar != nil {
+				s.bar.Clear()
+			}
+			s.stage = p.Stage
+			total := int64(p.Total)
+			if total == 0 {
+				total = -1
+			}
+			s.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(s.stderr),
+				progressbar.OptionSetDescription(p.Stage), progressbar.OptionThrottle(100*time.Millisecond),
+				progressbar.OptionClearOnFinish(), progressbar.OptionShowCount())
+		}
+		s.bar.Set(p.Done)
+	}
+}
+
+// clear takes the progress bar away.
+func (s *session) clear() {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if s.bar != nil {
+		s.bar.Clear()
+		s.bar = nil
+	}
+}
+
+// answer writes the command's answer to standard output: text by write, or v as one JSON object on one line.
+func (s *session) answer(asJSON bool, v any, write func(w io.Writer) error) error {
+	s.clear()
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.known = nil
+	if asJSON {
+		return writeJSON(s.stdout, v)
+	}
+	b := bufio.NewWriter(s.stdout)
+	if err := write(b); err != nil {
+		return err
+	}
+	return b.Flush()
+}
+
+func writeJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+// source are the flags that say which model, and what stands for its ends.
+type source struct {
+	shutdown string
+	json     bool
+}
+
+func (o *source) register(c *cobra.Command) {
+	c.Flags().StringVar(&o.shutdown, "shutdown", offswitch.DefaultShutdown, "`ACTION` that shuts down")
+	c.Flags().BoolVar(&o.json, "json", false, "print one JSON object")
+}
+
+// model reads a model and takes its terminal states as such.
+func (s *session) model(ctx context.Context, path string, o source) (*sparse.MDP, *offswitch.Terminals, error) {
+	m, _, err := file.Read(ctx, path)
+	if err != nil {
+		return nil, nil, err
+	}
+	m, terminals := offswitch.TakeTerminals(m, o.shutdown)
+	return m, terminals, nil
+}
+
+// situation are the flags that say what happened in training.
+type situation struct {
+	source
+	discount float64
+	reward   string
+	train    string
+	policy   string
+}
+
+func (o *situation) register(c *cobra.Command) {
+	o.source.register(c)
+	c.Flags().Float64Var(&o.discount, "discount", 0.99, "discount `GAMMA`, at least 0 and below 1")
+	c.Flags().StringVar(&o.reward, "reward", "", "training reward `NAME` (default: the model's only reward)")
+	c.Flags().StringVar(&o.train, "train", "", "`LABEL` or state that training starts from (default: the label train)")
+	c.Flags().StringVar(&o.policy, "policy", "", "`FILE.csv` of (state, action) pairs seen in training, instead of solving for the training reward")
+}
+
+// question reads the model and puts the question that the flags ask.
+func (s *session) question(ctx context.Context, path string, o situation) (offswitch.Question, *offswitch.Terminals, error) {
+	q := offswitch.Question{Discount: o.discount, Reward: o.reward, Train: o.train, Shutdown: o.shutdown, Progress: s.progress()}
+	if !(o.discount >= 0 && o.discount < 1) {
+		return q, nil, fmt.Errorf("--discount %v: want at least 0 and below 1", o.discount)
+	}
+	m, terminals, err := s.model(ctx, path, o.source)
+	if err != nil {
+		return q, nil, err
+	}
+	q.Model = m
+	if o.policy != "" {
+		f, err := os.Open(o.policy)
+		if err != nil {
+			return q, nil, err
+		}
+		defer f.Close()
+		if q.Policy, err = offswitch.ReadPairs(f, m); err != nil {
+			return q, nil, fmt.Errorf("%s: %w", o.policy, err)
+		}
+		q.Source = "policy " + o.policy
+	}
+	return q, terminals, nil
+}

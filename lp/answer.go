@@ -1,0 +1,68 @@
+package lp
+
+import (
+	"offswitch/lp/check"
+)
+
+// Verdict is the answer to a question about a goal set.
+type Verdict uint8
+
+// The verdicts. Yes and No are proved: the checker accepted the certificate.
+const (
+	Undecided Verdict = iota
+	Yes
+	No
+)
+
+func (v Verdict) String() string { return [...]string{"undecided", "yes", "no"}[v] }
+
+// Gap compares the taken choice of a state of S_train with an untaken one: the difference of
+// their optimal values Q* lies within Error of Value.
+type Gap struct {
+	State   uint32
+	Taken   uint32
+	Untaken uint32
+	Value   float64 // Q*(taken) - Q*(untaken), to compare with the margin
+	Error   float64 // numerical bound of the error of Value
+}
+
+// MaxTies is how many gaps an Answer lists as ties.
+const MaxTies = 16
+
+// Answer is the answer to Member or Feasible.
+type Answer struct {
+	Verdict     Verdict
+	Why         string       // one sentence: what decided it, or what is believed and why it is not proved
+	Certificate *Certificate // proof of the verdict; nil when undecided
+
+	Closed   bool     // S_train is closed under the policy
+	Frontier []uint32 // otherwise: the states outside to which it leads
+
+	// Theta is the reward judged by Member or found by Feasible, len NumStates; nil when none was
+	// found. Entries of states that do not matter are 0. Where constraints demand a number that no
+	// float64 denotes, the certificate has it exactly, and Theta its neighbour.
+	Theta []float64
+
+	// Violated is the pair of choices that proves a No of Member; nil when θ breaks the box or a
+	// constraint instead.
+	Violated *Gap
+
+	// Ties lists the first MaxTies gaps that the error bound does not tell from the margin, of
+	// choices with different distributions, and NumTies counts them all. They keep an answer
+	// undecided unless they are proved to be exact ties.
+	Ties    []Gap
+	NumTies int
+
+	// LeastGap is the smallest gap of an untaken choice of S_train whose distribution is not that
+	// of the taken one; +Inf when there is none. Set when Theta is.
+	LeastGap float64
+
+	// Margin is the largest LeastGap of any θ of the goal set, as the solver of Feasible says; it is
+	// not proved. RelativeMargin is Margin in units of the width of the box. +Inf when S_train has
+	// no untaken choice whose distribution is not that of the taken one; NaN when not known.
+	Margin         float64
+	RelativeMargin float64
+
+	// Unproved is what the checker found missing in the last certificate tried, when undecided.
+	Unproved []check.Violation
+}

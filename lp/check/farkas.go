@@ -1,0 +1,173 @@
+package check
+
+import (
+	"math/big"
+)
+
+// infeasible checks a Farkas certificate: see "no for every reward" in the package comment.
+func (k *checker) infeasible() {
+	c := k.c
+	if len(c.Choices) != len(c.ChoiceY) || len(c.Terminals) != len(c.TerminalY) {
+		k.fail("farkas", "%d multipliers for %d choices, %d for %d terminal states", len(c.ChoiceY), len(c.Choices), len(c.TerminalY), len(c.Terminals))
+		return
+	}
+	if len(c.ConstraintY) != len(k.constraints) {
+		k.fail("farkas", "%d multipliers for %d constraints", len(c.ConstraintY), len(k.constraints))
+		return
+	}
+	for i, a := range c.Choices {
+		if a >= uint32(k.m.NumChoices()) || i > 0 && c.Choices[i-1] >= a {
+			k.fail("farkas", "choice %d is out of range or out of order", a)
+			continue
+		}
+		s := k.m.ChoiceState(a)
+		if !k.relevant.Has(s) {
+			k.fail("farkas", "choice %d of %s has no row: S_train does not reach it", a, k.name(s))
+		}
+		if !finite(c.ChoiceY[i]) || c.ChoiceY[i] < 0 && a != k.taken[s] {
+			k.fail("farkas", "choice %d of %s has multiplier %v, want a number of at least 0", a, k.name(s), c.ChoiceY[i])
+		}
+	}
+	for i, s := range c.Terminals {
+		if s >= uint32(k.m.NumStates()) || i > 0 && c.Terminals[i-1] >= s || !k.relevant.Has(s) || !k.m.Terminal(s) {
+			k.fail("farkas", "state #%d has no row as a terminal state that S_train reaches, or is out of order", s)
+		}
+		if !finite(c.TerminalY[i]) {
+			k.fail("farkas", "state #%d has multiplier %v", s, c.TerminalY[i])
+		}
+	}
+	for i, y := range c.ConstraintY {
+		sense := k.constraints[i].Sense
+		if !finite(y) || sense == AtLeast && y < 0 || sense == AtMost && y > 0 {
+			k.fail("farkas", "constraint %s has multiplier %v, which is of the wrong sign or no number", k.constraints[i].Text, y)
+		}
+	}
+	if len(k.found) > 0 {
+		return
+	}
+	if lo, hi := k.valueBounds(); !finite(lo) || !finite(hi) {
+		k.fail("farkas", "values have no finite bounds in this box at this discount")
+		return
+	}
+	excess := k.farkas()
+	if excess.lo > 0 {
+		return
+	}
+	if excess.hi > 0 && k.branches <= ExactBranches && k.farkasExact().Sign() > 0 {
+		return
+	}
+	k.fail("farkas", "the multipliers give yᵀb - max (yᵀA)x = %s, want more than 0", excess)
+}
+
+// root returns the state whose column a state's reward shares.
+func (k *checker) root(s uint32) uint32 {
+	if k.ties != nil {
+		return k.ties[s]
+	}
+	return s
+}
+
+// valueBounds returns bounds of v: min(l, l/(1-β)) and max(u, u/(1-β)), rounded outwards.
+func (k *checker) valueBounds() (lo, hi float64) {
+	q := &k.c.Question
+	rest := point(1).sub(point(k.modulus)).lo
+	return min(q.Lower, below(q.Lower/rest)), max(q.Upper, above(q.Upper/rest))
+}
+
+// farkas returns bounds of yᵀb - max (yᵀA)x.
+func (k *checker) farkas() interval {
+	c, q := k.c, &k.c.Question
+	value := make([]interval, len(k.states))  // yᵀA of v
+	reward := make([]interval, len(k.states)) // yᵀA of θ
+	b := point(0)
+	add := func(z []interval, s uint32, x interval) {
+		at := k.position[s]
+		z[at] = z[at].add(x)
+	}
+	for i, a := range c.Choices {
+		s, y := k.m.ChoiceState(a), c.ChoiceY[i]
+		add(value, s, point(y))
+		add(reward, k.root(s), point(-y))
+		discounted := point(q.Discount).times(-y)
+		from, to := k.m.Branches(a)
+		for j := from; j < to; j++ {
+			add(value, k.m.Target(j), discounted.times(k.m.Probability(j)))
+		}
+		if k.train.Has(s) && a != k.taken[s] {
+			b = b.add(point(q.Margin).times(y))
+		}
+	}
+	for i, s := range c.Terminals {
+		add(value, s, point(c.TerminalY[i]))
+		add(reward, k.root(s), point(-c.TerminalY[i]))
+	}
+	for i, y := range c.ConstraintY {
+		for _, t := range k.constraints[i].Terms {
+			add(reward, k.root(t.State), point(t.Coefficient).times(y))
+		}
+		for _, x := range k.constraints[i].Constants {
+			b = b.sub(point(x).times(y))
+		}
+	}
+	lo, hi := k.valueBounds()
+	for i := range k.states {
+		b = b.sub(greatest(value[i], lo, hi)).sub(greatest(reward[i], q.Lower, q.Upper))
+	}
+	return b
+}
+
+// greatest returns bounds of the greatest z·x over x in lo..hi.
+func greatest(z interval, lo, hi float64) interval {
+	x, y := z.times(lo), z.times(hi)
+	return interval{max(x.lo, y.lo), max(x.hi, y.hi)}
+}
+
+// farkasExact is farkas in exact arithmetic.
+func (k *checker) farkasExact() *big.Rat {
+	c, q := k.c, &k.c.Question
+	value, reward := make([]big.Rat, len(k.states)), make([]big.Rat, len(k.states))
+	b := new(big.Rat)
+	add := func(z []big.Rat, s uint32, x *big.Rat) {
+		at := k.position[s]
+		z[at].Add(&z[at], x)
+	}
+	times := func(x *big.Rat, y float64) *big.Rat { return new(big.Rat).Mul(x, rat(y)) }
+	for i, a := range c.Choices {
+		s, y := k.m.ChoiceState(a), c.ChoiceY[i]
+		add(value, s, rat(y))
+		add(reward, k.root(s), rat(-y))
+		discounted := times(rat(q.Discount), -y)
+		from, to := k.m.Branches(a)
+		for j := from; j < to; j++ {
+			add(value, k.m.Target(j), times(discounted, k.m.Probability(j)))
+		}
+		if k.train.Has(s) && a != k.taken[s] {
+			b.Add(b, times(rat(q.Margin), y))
+		}
+	}
+	for i, s := range c.Terminals {
+		add(value, s, rat(c.TerminalY[i]))
+		add(reward, k.root(s), rat(-c.TerminalY[i]))
+	}
+	for i, y := range c.ConstraintY {
+		for _, t := range k.constraints[i].Terms {
+			add(reward, k.root(t.State), times(rat(t.Coefficient), y))
+		}
+		for _, x := range k.constraints[i].Constants {
+			b.Sub(b, times(rat(x), y))
+		}
+	}
+	lo, hi := k.valueBounds()
+	take := func(z *big.Rat, lo, hi float64) {
+		x, y := times(z, lo), times(z, hi)
+		if x.Cmp(y) < 0 {
+			x = y
+		}
+		b.Sub(b, x)
+	}
+	for i := range k.states {
+		take(&value[i], lo, hi)
+		take(&reward[i], q.Lower, q.Upper)
+	}
+	return b
+}

@@ -1,0 +1,260 @@
+package lp
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"offswitch/lp/check"
+)
+
+const (
+	// snapTolerance is how close to a bound of the box, in units of its width, a solver's reward is
+	// taken to be meant to lie on it.
+	snapTolerance = 1e-9
+	// tieMargin is the margin, in units of the width of the box, below which the largest margin is
+	// taken to be 0: some ties are forced, and the others are then kept apart one by one.
+	tieMargin = 1e-9
+	// spreadLimit bounds, in the same unit, how far they are kept apart.
+	spreadLimit = 1e-3
+)
+
+// Feasible decides whether a goal set has any reward in it. A yes comes with a reward that is proved
+// to be a member, a no with Farkas multipliers. θ = 0 and constant rewards are tried first: they are
+// members whenever the box and the constraints allow them (for constant ones, where nothing ends),
+// so a yes alone says little; the solver then maximises the margin, and the reward that reaches
+// it replaces the constant one if it is proved. solver may be nil: then only what needs no linear
+// program is decided. Where S_train is not closed, the linear system is only an outer relaxation: a
+// no is proved all the same, and a yes where the reward found turns out to be a member.
+//
+// The error is that of a goal set that is not well-formed, of a solver that refuses a problem that
+// is not decided without it, or the end of the context.
+func Feasible(ctx context.Context, g GoalSet, solver Solver) (Answer, error) {
+	e, err := Encode(g)
+	if err != nil {
+		return Answer{}, err
+	}
+	f := &feasibility{judge: newJudge(g, check.Feasible), e: e, ctx: ctx, solver: solver}
+	f.best = f.answer
+	if len(e.strict) == 0 {
+		f.best.Margin, f.best.RelativeMargin = math.Inf(1), math.Inf(1)
+	}
+	err = f.run()
+	return f.best, err
+}
+
+type feasibility struct {
+	*judge
+	e      *Encoding
+	ctx    context.Context
+	solver Solver
+	best   Answer
+}
+
+func (f *feasibility) run() error {
+	if f.g.Margin > 0 && len(f.e.same) > 0 {
+		f.contradiction(f.e.same[0])
+		return nil
+	}
+	if err := f.constants(); err != nil {
+		return err
+	}
+	if f.solver == nil {
+		if f.best.Verdict == Undecided {
+			f.best.Why = "no constant reward is a proved member, and there is no solver to look for others"
+		}
+		return nil
+	}
+	p := f.e.maximiseMargin()
+	if len(f.e.strict) == 0 {
+		p = f.e.Problem
+	}
+	result, err := f.solver.Solve(f.ctx, p)
+	switch {
+	case f.ctx.Err() != nil:
+		return context.Cause(f.ctx)
+	case err != nil && f.best.Verdict == Yes:
+		f.best.Why += fmt.Sprintf("; the largest margin is not known: %v", err)
+		return nil
+	case err != nil:
+		return err
+	case result.Status == Optimal && len(result.X) == p.Columns():
+		return f.found(result.X)
+	case f.best.Verdict == Yes:
+		f.best.Why += fmt.Sprintf("; the largest margin is not known: %s ended %v (%s)", f.solver.Name(), result.Status, result.Detail)
+		return nil
+	}
+	f.refute(result)
+	return nil
+}
+
+// contradiction proves that a margin above 0 between equal distributions cannot be.
+func (f *feasibility) contradiction(same Gap) {
+	c := check.New(f.g.Model, check.Infeasible, f.g.question())
+	c.Choices, c.ChoiceY = []uint32{same.Taken, same.Untaken}, []float64{-1, 1}
+	if same.Taken > same.Untaken {
+		c.Choices, c.ChoiceY = []uint32{same.Untaken, same.Taken}, []float64{1, -1}
+	}
+	c.ConstraintY = make([]float64, len(f.g.Constraints))
+	f.best.Why = fmt.Sprintf("in state %s, choices %s and %s have the same distribution, so there is no margin between them",
+		f.g.Model.StateName(same.State), f.g.Model.ActionName(same.Taken), f.g.Model.ActionName(same.Untaken))
+	f.prove(&f.best, No, c)
+}
+
+// constants tries constant rewards, 0 first, when there is no margin to reach.
+func (f *feasibility) constants() error {
+	if f.g.Margin > 0 {
+		return nil
+	}
+	lower, upper := f.g.box()
+	for _, x := range []float64{0, upper, lower, lower/2 + upper/2} {
+		r := &reward{values: make([]float64, f.g.Model.NumStates())}
+		for _, s := range f.states {
+			r.values[s] = x
+		}
+		if r.breaks(&f.g, f.states) != "" {
+			continue
+		}
+		a, err := f.judge.judge(f.ctx, r)
+		if err != nil {
+			return err
+		}
+		if f.keep(a); a.Verdict == Yes {
+			f.best.Why = fmt.Sprintf("the constant reward %v is a member", x)
+			return nil
+		}
+	}
+	return nil
+}
+
+// keep makes a proved yes the answer, and otherwise what is believed, unless there is a better
+// answer already.
+func (f *feasibility) keep(a Answer) {
+	if a.Verdict != Yes {
+		if f.best.Verdict == Undecided {
+			f.best.Why, f.best.Unproved = a.Why, a.Unproved
+		}
+		return
+	}
+	a.Margin, a.RelativeMargin = f.best.Margin, f.best.RelativeMargin
+	f.best = a
+}
+
+// found judges the reward of an optimal solution of the margin problem.
+func (f *feasibility) found(x []float64) error {
+	lower, upper := f.g.box()
+	if len(f.e.strict) > 0 {
+		f.best.Margin = x[len(x)-1]
+		f.best.RelativeMargin = f.best.Margin / (upper - lower)
+	}
+	yes, err := f.candidates(x)
+	if err != nil || yes {
+		return err
+	}
+	if f.g.Margin == 0 && len(f.e.strict) > 0 && f.best.Margin <= tieMargin*(upper-lower) {
+		result, err := f.solver.Solve(f.ctx, f.e.spreadMargin(spreadLimit*(upper-lower)))
+		if f.ctx.Err() != nil {
+			return context.Cause(f.ctx)
+		}
+		if err == nil && result.Status == Optimal && len(result.X) >= f.e.Columns() {
+			if yes, err := f.candidates(result.X); err != nil || yes {
+				return err
+			}
+		}
+	}
+	if f.best.Verdict != Undecided {
+		return nil
+	}
+	believed := fmt.Sprintf("%s finds a solution with margin %.6g, but its reward is not proved a member: ", f.solver.Name(), f.best.Margin)
+	if !f.best.Closed {
+		believed += "S_train is not closed, so that the linear program is only an outer relaxation; "
+	}
+	f.best.Why = believed + f.best.Why
+	return nil
+}
+
+// candidates judges the rewards that a solution may be meant to be, and reports whether one is a
+// proved member.
+func (f *feasibility) candidates(x []float64) (bool, error) {
+	exact := &reward{values: f.e.Theta(x)}
+	snapped := &reward{values: append([]float64(nil), exact.values...)}
+	lower, upper := f.g.box()
+	near := snapTolerance * (upper - lower)
+	for _, s := range f.states {
+		switch v := snapped.values[s]; {
+		case math.Abs(v) <= near && lower <= 0 && upper >= 0:
+			snapped.values[s] = 0
+		case v-lower <= near:
+			snapped.values[s] = lower
+		case upper-v <= near:
+			snapped.values[s] = upper
+		}
+	}
+	for _, r := range []*reward{snapped, exact} {
+		if r.breaks(&f.g, f.states) != "" {
+			r.repair(&f.g)
+		}
+		if why := r.breaks(&f.g, f.states); why != "" {
+			f.keep(Answer{Why: "after rounding, " + why})
+			continue
+		}
+		a, err := f.judge.judge(f.ctx, r)
+		if err != nil {
+			return false, err
+		}
+		if f.keep(a); a.Verdict == Yes {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// refute makes a certificate of the solver's Farkas multipliers.
+func (f *feasibility) refute(result Result) {
+	believed := fmt.Sprintf("%s ended %v", f.solver.Name(), result.Status)
+	if result.Detail != "" {
+		believed += " (" + result.Detail + ")"
+	}
+	if result.Status != Infeasible || len(result.Y) != f.e.Rows() {
+		f.best.Why = believed
+		return
+	}
+	f.proveNo(result.Y, believed)
+}
+
+// proveNo makes an infeasibility certificate of multipliers of the rows. What rounding left on the
+// wrong side of 0 is dropped, and the greatest multiplier becomes 1.
+func (f *feasibility) proveNo(y []float64, believed string) {
+	c := check.New(f.g.Model, check.Infeasible, f.g.question())
+	scale := 0.0
+	for _, x := range y {
+		scale = max(scale, math.Abs(x))
+	}
+	for row, x := range y {
+		lower, upper := f.e.RowLower[row], f.e.RowUpper[row]
+		if math.IsInf(upper, 1) {
+			x = max(x, 0)
+		}
+		if math.IsInf(lower, -1) {
+			x = min(x, 0)
+		}
+		if scale > 0 {
+			x /= scale
+		}
+		i, k := f.e.rowOf(row)
+		switch {
+		case i == len(f.e.States):
+			c.ConstraintY = append(c.ConstraintY, x)
+		case x == 0:
+		case f.g.Model.Terminal(f.e.States[i]):
+			c.Terminals, c.TerminalY = append(c.Terminals, f.e.States[i]), append(c.TerminalY, x)
+		default:
+			lo, _ := f.g.Model.Choices(f.e.States[i])
+			c.Choices, c.ChoiceY = append(c.Choices, lo+uint32(k)), append(c.ChoiceY, x)
+		}
+	}
+	f.best.Why = believed
+	if f.prove(&f.best, No, c) {
+		f.best.Why = "no reward meets the linear system: its rows contradict one another"
+	}
+}

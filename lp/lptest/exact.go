@@ -1,0 +1,167 @@
+package lptest
+
+import (
+	"math/big"
+
+	"offswitch/lp"
+	"offswitch/sparse"
+)
+
+// Exact holds the optimal values of a reward, as exact as the model's probabilities.
+type Exact struct {
+	g      lp.GoalSet
+	theta  []*big.Rat
+	Values []*big.Rat
+	Policy []uint32 // an optimal one, None where terminal
+}
+
+// NewExact solves for V* by policy iteration over the rationals; g needs a model and a discount.
+func NewExact(g lp.GoalSet, theta []*big.Rat) *Exact {
+	e := &Exact{g: g, theta: theta, Policy: make([]uint32, len(theta))}
+	for s := range e.Policy {
+		e.Policy[s] = sparse.None
+		if lo, hi := g.Model.Choices(uint32(s)); lo < hi {
+			e.Policy[s] = lo
+		}
+	}
+	for {
+		e.Values = Evaluate(g.Model, e.Policy, g.Discount, theta)
+		better := false
+		for s := range uint32(len(theta)) {
+			lo, hi := g.Model.Choices(s)
+			for a := lo; a < hi; a++ {
+				if e.Q(a).Cmp(e.Q(e.Policy[s])) > 0 {
+					e.Policy[s] = a
+					better = true
+				}
+			}
+		}
+		if !better {
+			return e
+		}
+	}
+}
+
+// Q returns γ Σ p V* over the branches of a choice.
+func (e *Exact) Q(choice uint32) *big.Rat {
+	sum := new(big.Rat)
+	lo, hi := e.g.Model.Branches(choice)
+	for b := lo; b < hi; b++ {
+		p := new(big.Rat).SetFloat64(e.g.Model.Probability(b))
+		sum.Add(sum, p.Mul(p, e.Values[e.g.Model.Target(b)]))
+	}
+	return sum.Mul(sum, new(big.Rat).SetFloat64(e.g.Discount))
+}
+
+// LeastGap returns the least Q*(taken) - Q*(untaken) over S_train, nil when there is nothing untaken.
+func (e *Exact) LeastGap() *big.Rat {
+	var least *big.Rat
+	for s := range e.g.Train.All() {
+		lo, hi := e.g.Model.Choices(s)
+		for a := lo; a < hi; a++ {
+			if a == e.g.Policy[s] {
+				continue
+			}
+			gap := e.Q(e.g.Policy[s])
+			if gap.Sub(gap, e.Q(a)); least == nil || gap.Cmp(least) < 0 {
+				least = gap
+			}
+		}
+	}
+	return least
+}
+
+// Member reports whether the reward is in the goal set, constraints and box included.
+func (e *Exact) Member() bool {
+	if gap := e.LeastGap(); gap != nil && gap.Cmp(new(big.Rat).SetFloat64(e.g.Margin)) < 0 {
+		return false
+	}
+	return e.Allowed()
+}
+
+// Allowed reports whether the reward meets the box, at the states that matter, and the constraints.
+func (e *Exact) Allowed() bool {
+	m := e.g.Model
+	lower, upper := Box(e.g)
+	matters := make([]bool, m.NumStates())
+	for s := range e.g.Train.All() {
+		matters[s] = true
+	}
+	for range matters {
+		for s := range matters {
+			for _, t := range m.Successors(uint32(s)) {
+				matters[t] = matters[t] || matters[s]
+			}
+		}
+	}
+	for i := range e.g.Constraints {
+		c := &e.g.Constraints[i]
+		sum := new(big.Rat)
+		for _, k := range c.Constants {
+			sum.Add(sum, new(big.Rat).SetFloat64(k))
+		}
+		for _, t := range c.Terms {
+			x := e.theta[t.State]
+			matters[t.State] = true
+			for s := range t.Label.All() {
+				matters[s] = true
+				if e.theta[s].Cmp(x) != 0 {
+					return false
+				}
+			}
+			sum.Add(sum, new(big.Rat).Mul(new(big.Rat).SetFloat64(t.Coefficient), x))
+		}
+		if sign := sum.Sign(); sign != 0 && (c.Sense.String() == "==" || (sign > 0) != (c.Sense.String() == ">=")) {
+			return false
+		}
+	}
+	for s, x := range e.theta {
+		if matters[s] && (x.Cmp(new(big.Rat).SetFloat64(lower)) < 0 || x.Cmp(new(big.Rat).SetFloat64(upper)) > 0) {
+			return false
+		}
+	}
+	return true
+}
+
+// Evaluate returns the values of a policy by Gauss elimination over the rationals.
+func Evaluate(m *sparse.MDP, policy []uint32, gamma float64, theta []*big.Rat) []*big.Rat {
+	n := m.NumStates()
+	rows := make([][]*big.Rat, n)
+	discount := new(big.Rat).SetFloat64(gamma)
+	for s := range rows {
+		rows[s] = make([]*big.Rat, n+1)
+		for j := range rows[s] {
+			rows[s][j] = new(big.Rat)
+		}
+		rows[s][s].SetInt64(1)
+		rows[s][n].Set(theta[s])
+		if m.Terminal(uint32(s)) {
+			continue
+		}
+		lo, hi := m.Branches(policy[s])
+		for b := lo; b < hi; b++ {
+			p := new(big.Rat).SetFloat64(m.Probability(b))
+			x := rows[s][m.Target(b)]
+			x.Sub(x, p.Mul(p, discount))
+		}
+	}
+	for i := range n { // I - γP is diagonally dominant: no pivoting needed
+		inverse := new(big.Rat).Inv(rows[i][i])
+		for j := range rows {
+			if j == i || rows[j][i].Sign() == 0 {
+				continue
+			}
+			f := new(big.Rat).Mul(rows[j][i], inverse)
+			for k := i; k <= n; k++ {
+				if rows[i][k].Sign() != 0 {
+					rows[j][k].Sub(rows[j][k], new(big.Rat).Mul(f, rows[i][k]))
+				}
+			}
+		}
+	}
+	values := make([]*big.Rat, n)
+	for s := range values {
+		values[s] = new(big.Rat).Quo(rows[s][n], rows[s][s])
+	}
+	return values
+}

@@ -1,0 +1,92 @@
+package lp_test
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"math"
+	"math/big"
+	"math/rand/v2"
+	"reflect"
+	"testing"
+
+	"offswitch/lp"
+	"offswitch/lp/check"
+	"offswitch/lp/lptest"
+	"offswitch/sparse"
+)
+
+var seed = flag.Uint64("seed", 1, "seed of the random goal sets")
+
+// accepted fails unless a certificate survives being written and read, and is accepted.
+func accepted(t *testing.T, m *sparse.MDP, c *lp.Certificate) {
+	t.Helper()
+	var file bytes.Buffer
+	if err := c.Write(&file); err != nil {
+		t.Fatal(err)
+	}
+	again, err := check.ReadCertificate(&file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := check.Check(m, again); len(v) > 0 {
+		t.Fatalf("certificate of %s not accepted: %v", c.Kind, v)
+	}
+	var second bytes.Buffer
+	if err := again.Write(&second); err != nil || !reflect.DeepEqual(again.Theta, c.Theta) {
+		t.Fatalf("certificate changed by its file, %v", err)
+	}
+}
+
+func TestMemberAgainstExactArithmetic(t *testing.T) {
+	rng := rand.New(rand.NewPCG(*seed, 0))
+	var counts [3]int
+	open := 0
+	for i := range 2500 {
+		g := lptest.GoalSet(rng, 8)
+		lower, upper := lptest.Box(g)
+		theta := lptest.Reward(rng, g.Model, lower, upper)
+		if rng.IntN(3) == 0 {
+			lptest.Constrain(rng, &g, theta)
+		}
+		if rng.IntN(20) == 0 {
+			theta[rng.IntN(len(theta))] = upper + 1
+		}
+		a, err := lp.Member(context.Background(), g, theta)
+		if err != nil {
+			t.Fatal(err)
+		}
+		counts[a.Verdict]++
+		exact := lptest.NewExact(g, lptest.Rationals(theta))
+		member, gap := exact.Member(), exact.LeastGap()
+		switch a.Verdict {
+		case lp.Undecided:
+			off := new(big.Rat).Sub(gap, new(big.Rat).SetFloat64(g.Margin))
+			if x, _ := off.Float64(); math.Abs(x) > 1e-9 {
+				t.Errorf("goal set %d: undecided (%s), but the least gap is off the margin by %v", i, a.Why, x)
+			}
+			if off.Sign() == 0 {
+				open++
+			}
+			if a.NumTies == 0 || len(a.Unproved) == 0 || a.Certificate != nil {
+				t.Errorf("goal set %d: undecided with %d ties, unproved %v", i, a.NumTies, a.Unproved)
+			}
+			continue
+		case lp.No:
+			if a.Violated != nil {
+				g.Constraints = nil
+				if s := a.Violated; g.Policy[s.State] != s.Taken || s.Value-s.Error > g.Margin {
+					t.Errorf("goal set %d: violated %+v", i, s)
+				}
+			}
+		}
+		if member != (a.Verdict == lp.Yes) {
+			t.Fatalf("goal set %d: %v (%s), but exact arithmetic says %v, least gap %v", i, a.Verdict, a.Why, member, gap)
+		}
+		accepted(t, g.Model, a.Certificate)
+	}
+	t.Logf("undecided, yes, no: %v; exact ties left open: %d", counts, open)
+	if counts[lp.Undecided] > 100 || counts[lp.Yes] < 500 || counts[lp.No] < 500 {
+		t.Errorf("undecided, yes, no: %v", counts)
+	}
+}
