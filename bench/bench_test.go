@@ -10,7 +10,7 @@ import (
 	"offswitch/sparse"
 )
 
-var largest = flag.Int("largest", 100_000, "most states that BenchmarkGenerate makes")
+var largest = flag.Int("largest", 100_000, "most states of a benchmark's models")
 
 func generate(t testing.TB, name string, o Options) *sparse.MDP {
 	t.Helper()
