@@ -54,7 +54,8 @@ type Answer struct {
 	NumTies int
 
 	// LeastGap is the smallest gap of an untaken choice of S_train whose distribution is not that
-	// of the taken one; +Inf when there is none. Set when Theta is.
+	// of the taken one; +Inf when there is none, NaN when no values were needed. It is as exact as the
+	// values are; the certificate is what proves it to reach the margin.
 	LeastGap float64
 
 	// Margin is the largest LeastGap of any θ of the goal set, as the solver of Feasible says; it is

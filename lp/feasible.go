@@ -78,7 +78,7 @@ func (f *feasibility) run() error {
 		return nil
 	case err != nil:
 		return err
-	case result.Status == Optimal && len(result.X) == p.Columns():
+	case usable(result, p):
 		return f.found(result.X)
 	case f.best.Verdict == Yes:
 		f.best.Why += fmt.Sprintf("; the largest margin is not known: %s ended %v (%s)", f.solver.Name(), result.Status, result.Detail)
@@ -86,6 +86,16 @@ func (f *feasibility) run() error {
 	}
 	f.refute(result)
 	return nil
+}
+
+// usable reports whether a result has a solution to look at.
+func usable(r Result, p *Problem) bool {
+	for _, x := range r.X {
+		if !finite(x) {
+			return false
+		}
+	}
+	return r.Status == Optimal && len(r.X) == p.Columns()
 }
 
 // contradiction proves that a margin above 0 between equal distributions cannot be.
@@ -152,11 +162,12 @@ func (f *feasibility) found(x []float64) error {
 		return err
 	}
 	if f.g.Margin == 0 && len(f.e.strict) > 0 && f.best.Margin <= tieMargin*(upper-lower) {
-		result, err := f.solver.Solve(f.ctx, f.e.spreadMargin(spreadLimit*(upper-lower)))
+		spread := f.e.spreadMargin(spreadLimit * (upper - lower))
+		result, err := f.solver.Solve(f.ctx, spread)
 		if f.ctx.Err() != nil {
 			return context.Cause(f.ctx)
 		}
-		if err == nil && result.Status == Optimal && len(result.X) >= f.e.Columns() {
+		if err == nil && usable(result, spread) {
 			if yes, err := f.candidates(result.X); err != nil || yes {
 				return err
 			}
@@ -176,26 +187,23 @@ func (f *feasibility) found(x []float64) error {
 // candidates judges the rewards that a solution may be meant to be, and reports whether one is a
 // proved member.
 func (f *feasibility) candidates(x []float64) (bool, error) {
-	exact := &reward{values: f.e.Theta(x)}
-	snapped := &reward{values: append([]float64(nil), exact.values...)}
 	lower, upper := f.g.box()
 	near := snapTolerance * (upper - lower)
+	exact := f.e.Theta(x)
+	snapped := append([]float64(nil), exact...)
 	for _, s := range f.states {
-		switch v := snapped.values[s]; {
+		switch v := snapped[s]; {
 		case math.Abs(v) <= near && lower <= 0 && upper >= 0:
-			snapped.values[s] = 0
+			snapped[s] = 0
 		case v-lower <= near:
-			snapped.values[s] = lower
+			snapped[s] = lower
 		case upper-v <= near:
-			snapped.values[s] = upper
+			snapped[s] = upper
 		}
 	}
-	for _, r := range []*reward{snapped, exact} {
-		if r.breaks(&f.g, f.states) != "" {
-			r.repair(&f.g)
-		}
-		if why := r.breaks(&f.g, f.states); why != "" {
-			f.keep(Answer{Why: "after rounding, " + why})
+	for _, values := range [][]float64{snapped, exact} {
+		r := f.allowed(values, near)
+		if r == nil {
 			continue
 		}
 		a, err := f.judge.judge(f.ctx, r)
@@ -207,6 +215,26 @@ func (f *feasibility) candidates(x []float64) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// allowed returns the reward of these values, or one close by, that meets the constraints exactly;
+// nil when none is found.
+func (f *feasibility) allowed(values []float64, near float64) *reward {
+	r := &reward{values: values}
+	why := r.breaks(&f.g, f.states)
+	for _, slack := range []float64{near, 0} {
+		if why == "" {
+			return r
+		}
+		r = &reward{values: append([]float64(nil), values...)}
+		r.repair(&f.g, slack)
+		why = r.breaks(&f.g, f.states)
+	}
+	if why == "" {
+		return r
+	}
+	f.keep(Answer{Why: "after rounding, " + why})
+	return nil
 }
 
 // refute makes a certificate of the solver's Farkas multipliers.

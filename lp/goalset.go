@@ -59,7 +59,7 @@ func (g *GoalSet) validate() error {
 	case !(lower <= upper) || math.IsInf(lower, 0) || math.IsInf(upper, 0):
 		return fmt.Errorf("[%v,%v] is not a finite box of rewards", lower, upper)
 	case g.Train.First() == sparse.None:
-		return fmt.Errorf("S_train is empty")
+		return fmt.Errorf("the set S_train is empty")
 	}
 	for s := range g.Train.All() {
 		lo, hi := g.Model.Choices(s)

@@ -84,20 +84,40 @@ func (j *judge) judge(ctx context.Context, r *reward) (Answer, error) {
 		j.prove(&a, No, j.certificate(check.MemberNo, r))
 		return a, nil
 	}
-	// What the default tolerance leaves open may be settled by all the precision there is.
-	for _, tolerance := range []float64{0, math.SmallestNonzeroFloat64} {
-		v, err := j.solve(ctx, sparse.Problem{Discount: j.g.Discount, States: theta, Tolerance: tolerance})
+	// What the default tolerance leaves open may be settled by all the precision there is; ties also
+	// by values that are exact, as those of short binary numbers are once rounding errors are cut off.
+	for _, x := range []struct {
+		tolerance float64
+		cut       bool
+	}{{0, false}, {math.SmallestNonzeroFloat64, false}, {math.SmallestNonzeroFloat64, true}} {
+		v, err := j.solve(ctx, sparse.Problem{Discount: j.g.Discount, States: theta, Tolerance: x.tolerance})
 		if err != nil {
 			return a, err
 		}
 		if ctx.Err() != nil {
 			return a, context.Cause(ctx)
 		}
+		if x.cut {
+			cut(v)
+		}
 		if j.decide(&a, r, v) {
 			break
 		}
 	}
 	return a, nil
+}
+
+// cut rounds values to 40 bits, counted from the greatest.
+func cut(v *sparse.Solution) {
+	greatest := 0.0
+	for _, x := range v.Values {
+		greatest = max(greatest, math.Abs(x))
+	}
+	_, exponent := math.Frexp(greatest)
+	for s, x := range v.Values {
+		v.Values[s] = math.Ldexp(math.Round(math.Ldexp(x, 40-exponent)), exponent-40)
+	}
+	v.Error += math.Ldexp(1, exponent-40)
 }
 
 // solve solves for the values, and stops with what there is when rounds go on without end: each
@@ -139,6 +159,9 @@ func (j *judge) decide(a *Answer, r *reward, v *sparse.Solution) bool {
 // accept tries to prove a yes.
 func (j *judge) accept(a *Answer, r *reward, v *sparse.Solution, c *Certificate) bool {
 	a.Why = fmt.Sprintf("every untaken choice of S_train is worse by at least %.6g, or the same", a.LeastGap)
+	if math.IsInf(a.LeastGap, 1) {
+		a.Why = "no choice of S_train differs from the taken one"
+	}
 	c.Kind = j.yes
 	if a.NumTies > 0 {
 		a.Why = fmt.Sprintf("%d untaken choices of S_train tie with the taken one within %.3g", a.NumTies, a.Ties[0].Error)

@@ -39,10 +39,11 @@ func accepted(t *testing.T, m *sparse.MDP, c *lp.Certificate) {
 }
 
 func TestMemberAgainstExactArithmetic(t *testing.T) {
+	t.Parallel()
 	rng := rand.New(rand.NewPCG(*seed, 0))
 	var counts [3]int
 	open := 0
-	for i := range 2500 {
+	for i := range 1200 {
 		g := lptest.GoalSet(rng, 8)
 		lower, upper := lptest.Box(g)
 		theta := lptest.Reward(rng, g.Model, lower, upper)
@@ -86,7 +87,7 @@ func TestMemberAgainstExactArithmetic(t *testing.T) {
 		accepted(t, g.Model, a.Certificate)
 	}
 	t.Logf("undecided, yes, no: %v; exact ties left open: %d", counts, open)
-	if counts[lp.Undecided] > 100 || counts[lp.Yes] < 500 || counts[lp.No] < 500 {
+	if counts[lp.Undecided] > 50 || counts[lp.Yes] < 400 || counts[lp.No] < 400 {
 		t.Errorf("undecided, yes, no: %v", counts)
 	}
 }

@@ -126,7 +126,7 @@ func TestWriteMPSReadsBack(t *testing.T) {
 }
 
 func TestWriteMPSNames(t *testing.T) {
-	p := &lp.Problem{Start: []int{0, 1, 1}, Row: []uint32{0}, Value: []float64{0.1}, RowLower: []float64{0.1 + 0.2}, RowUpper: []float64{math.Inf(1)},
+	p := &lp.Problem{Start: []int{0, 1, 1}, Row: []uint32{0}, Value: []float64{0.1}, RowLower: []float64{0.30000000000000004}, RowUpper: []float64{math.Inf(1)},
 		Lower: []float64{-1, 0}, Upper: []float64{-0.5, 0}, Cost: []float64{0, 0},
 		RowName: func(int) string { return "taken $ü x" }, ColumnName: func(int) string { return "r (x=0, y=3)" + strings.Repeat("x", 300) }}
 	var text bytes.Buffer

@@ -100,10 +100,10 @@ func (r *reward) fractions() []check.ExactTheta {
 const repairRows = 200
 
 // repair moves a reward that meets the constraints but for rounding to one that meets them
-// exactly: equations, and inequalities within slack of equality that are broken, become a system
-// of exact equations, solved for one reward each, preferably one far inside the box. The
+// exactly: equations, broken inequalities, and inequalities closer than slack to being equations become
+// a system of exact equations, solved for one reward each, preferably one far inside the box. The
 // result may still be wrong; the caller checks.
-func (r *reward) repair(g *GoalSet) {
+func (r *reward) repair(g *GoalSet, slack float64) {
 	ties := check.Ties(g.Model, g.Constraints)
 	root := func(s uint32) uint32 {
 		if ties != nil {
@@ -119,7 +119,8 @@ func (r *reward) repair(g *GoalSet) {
 	for i := range g.Constraints {
 		c := &g.Constraints[i]
 		value := c.Value(r.at)
-		if c.Met(value) && c.Sense != check.Equal || len(rows) == repairRows {
+		off, _ := value.Float64()
+		if c.Met(value) && c.Sense != check.Equal && math.Abs(off) >= slack || len(rows) == repairRows {
 			continue
 		}
 		x := row{make(map[uint32]*big.Rat), new(big.Rat)}

@@ -372,10 +372,7 @@ func (p *explorePart[S]) grow() {
 
 func (e *explorer[S]) finish(notes Annotations[S]) (*MDP, error) {
 	n := len(e.states)
-	p := Parts{ChoiceStart: e.choiceStart, Target: e.target, Probability: e.probability.Column(), Initial: NewBitset(n), Actions: e.actions}
-	if len(e.branchStart) != len(e.target)+1 || !isIdentity(e.branchStart) {
-		p.BranchStart = e.branchStart
-	}
+	p := Parts{ChoiceStart: e.choiceStart, BranchStart: e.branchStart, Target: e.target, Probability: e.probability.Column(), Initial: NewBitset(n), Actions: e.actions}
 	for s := range uint32(e.starts) {
 		p.Initial.Set(s)
 	}
@@ -410,14 +407,4 @@ func (e *explorer[S]) finish(notes Annotations[S]) (*MDP, error) {
 		p.Names = v
 	}
 	return New(p)
-}
-
-// isIdentity reports whether x is 0, 1, 2, …
-func isIdentity(x []uint32) bool {
-	for i, v := range x {
-		if v != uint32(i) {
-			return false
-		}
-	}
-	return true
 }

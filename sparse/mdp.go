@@ -29,7 +29,7 @@ const None = math.MaxUint32
 // consecutive. An MDP is safe for concurrent use.
 type MDP struct {
 	choiceStart []uint32 // len states+1
-	branchStart []uint32 // len choices+1; nil when every choice has exactly one branch
+	branchStart []uint32 // len choices+1; nil when every choice has exactly one branch, of probability 1
 	target      []uint32 // len branches
 	probability Floats   // len branches
 
@@ -91,7 +91,24 @@ func New(p Parts) (*MDP, error) {
 	if err := m.validate(); err != nil {
 		return nil, err
 	}
+	m.compact()
 	return m, nil
+}
+
+// compact drops the branch starts when every choice is one branch of probability 1, and writes them
+// out when every choice is one branch but some probability is not quite 1.
+func (m *MDP) compact() {
+	p, constant := m.probability.Constant()
+	sure := m.NumChoices() == len(m.target) && (constant && p == 1 || len(m.target) == 0)
+	switch {
+	case sure:
+		m.branchStart = nil
+	case m.branchStart == nil:
+		m.branchStart = make([]uint32, len(m.target)+1)
+		for i := range m.branchStart {
+			m.branchStart[i] = uint32(i)
+		}
+	}
 }
 
 // NumStates returns the number of states.
@@ -152,7 +169,7 @@ func (m *MDP) Probabilities() *Floats { return &m.probability }
 func (m *MDP) ChoiceStarts() []uint32 { return m.choiceStart }
 
 // BranchStarts returns the array behind Branches, choices+1 long, or nil when every choice has
-// exactly one branch. Callers must not modify it.
+// exactly one branch, of probability 1. Callers must not modify it.
 func (m *MDP) BranchStarts() []uint32 { return m.branchStart }
 
 // AllTargets returns the targets of all branches. Callers must not modify them.
@@ -177,7 +194,7 @@ func (m *MDP) Terminal(state uint32) bool {
 // NumTerminal returns the number of terminal states.
 func (m *MDP) NumTerminal() int { return m.NumStates() - m.choiceStates }
 
-// Deterministic reports whether every choice has exactly one branch.
+// Deterministic reports whether every choice has exactly one branch, of probability 1.
 func (m *MDP) Deterministic() bool { return m.branchStart == nil }
 
 // ChoiceState returns the state that a choice belongs to. O(log states).
@@ -382,7 +399,7 @@ func (m *MDP) WithoutChoices(terminal Bitset) *MDP {
 		out.choiceStates++
 	}
 	out.choiceStart[n] = choices
-	if choices != branches {
+	if m.branchStart != nil {
 		out.branchStart = append(make([]uint32, 0, choices+1), 0)
 	}
 	out.target = make([]uint32, 0, branches)
@@ -424,5 +441,6 @@ func (m *MDP) WithoutChoices(terminal Bitset) *MDP {
 	for i, r := range m.rewards {
 		out.rewards = append(out.rewards, Reward{Name: r.Name, States: r.States, Choices: columns[i].Column()})
 	}
+	out.compact()
 	return out
 }

@@ -95,6 +95,9 @@ func (m *MDP) newSolver(p Problem) (*solver, error) {
 	if s.goal <= 0 {
 		s.goal = 1e-9 * s.scale
 	}
+	// Modified policy iteration may cycle unless it starts where one backup lowers no value
+	// (Puterman, Markov Decision Processes, section 6.5). This constant is such a start.
+	start := (least(p.States) + least(p.Choices)) / (1 - s.modulus)
 	workers := p.Workers
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
@@ -105,7 +108,10 @@ func (m *MDP) newSolver(p Problem) (*solver, error) {
 	s.bounds = m.split(workers)
 	s.values = make([][]float64, len(s.bounds)-1)
 	for w := range s.values {
-		s.values[w] = append([]float64(nil), p.States...)
+		s.values[w] = make([]float64, n)
+		for i := range s.values[w] {
+			s.values[w][i] = start
+		}
 	}
 	s.policy = make([]uint32, n)
 	return s, nil
@@ -117,6 +123,14 @@ func greatest(x []float64) float64 {
 		g = max(g, math.Abs(v))
 	}
 	return g
+}
+
+func least(x []float64) float64 {
+	l := 0.0
+	for _, v := range x {
+		l = min(l, v)
+	}
+	return l
 }
 
 // rounding bounds the error of one computed backup: each product and sum of a choice, the
@@ -206,8 +220,8 @@ func (s *solver) run(ctx context.Context) {
 			s.final, s.done = s.certify(), true
 			return
 		}
-		if s.p.Policy != nil {
-			continue
+		if s.p.Policy != nil || stalled > 8 {
+			continue // plain sweeps contract whatever happens
 		}
 		for i := 0; i < evaluationSweeps && ctx.Err() == nil; i++ {
 			if s.sweep(s.evaluate, (round+i)%2 == 0) <= change/16 {

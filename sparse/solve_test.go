@@ -152,3 +152,51 @@ func TestSolveOnSeveralWorkers(t *testing.T) {
 		}
 	}
 }
+
+// Negative rewards made modified policy iteration cycle when it started anywhere.
+func TestSolveEndsWithNegativeRewards(t *testing.T) {
+	rng := rand.New(rand.NewPCG(*seed, 2))
+	for i := range 2000 {
+		m := sparsetest.Random(rng, 8, i%2 == 0)
+		p := sparse.Problem{Discount: 0.99, States: make([]float64, m.NumStates()), Choices: make([]float64, m.NumChoices())}
+		for s := range p.States {
+			p.States[s] = float64(rng.IntN(4) - 3)
+		}
+		for c := range p.Choices {
+			p.Choices[c] = float64(rng.IntN(2) - 1)
+		}
+		sol, err := m.Solve(context.Background(), p)
+		if err != nil || !sol.Converged || sol.Error > 1e-6 {
+			t.Fatalf("seed %d, model %d: %+v, %v", *seed, i, sol, err)
+		}
+		p.Policy = sol.Policy
+		own, err := m.Solve(context.Background(), p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for s := range own.Values {
+			if d := math.Abs(own.Values[s] - sol.Values[s]); d > own.Error+sol.Error+1e-6 {
+				t.Fatalf("seed %d, model %d, state %d: the policy is worth %v, the optimum %v", *seed, i, s, own.Values[s], sol.Values[s])
+			}
+		}
+	}
+}
+
+// A certain choice whose probability is not quite 1 is taken as it is stored.
+func TestProbabilityCloseToOne(t *testing.T) {
+	const p = 1 - 5e-10
+	b := sparse.NewBuilder(1)
+	b.AddChoice(0, "", sparse.Branch{Target: 0, Probability: p})
+	b.StateReward("r", 0, 1)
+	m, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sol, err := m.Solve(context.Background(), sparse.Problem{Discount: 0.9, States: []float64{1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := 1 / (1 - 0.9*p); math.Abs(sol.Values[0]-want) > sol.Error+1e-14 {
+		t.Errorf("value %v within %g, want %v", sol.Values[0], sol.Error, want)
+	}
+}

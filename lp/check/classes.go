@@ -113,7 +113,7 @@ func (k *checker) classes(v *values) bool {
 		lo, hi := k.m.Choices(s)
 		sigma := uint32(c.Sigma[k.position[s]])
 		for a := lo; a < hi; a++ {
-			if a != sigma && !k.sameRow(a, sigma, k.byClass) && !v.gapAtLeast(sigma, a, 0) {
+			if a != sigma && !k.sameRow(a, sigma, k.byClass) && !v.gapAtLeast(sigma, a, 0) && !v.exactlyAtLeast(sigma, a, 0) {
 				k.fail("class", "%s: choice %d is neither tied with choice %d nor proved worse: value difference %s, error bound %.3g",
 					k.name(s), a, sigma, v.gap(sigma, a), v.slack)
 			}

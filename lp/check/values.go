@@ -39,7 +39,9 @@ func (k *checker) newValues() *values {
 	}
 	v := &values{k: k}
 	gap := point(1).sub(point(k.modulus)).lo
-	v.slack = above(above(above(2*k.modulus*residual)/gap)) * (1 + 0x1p-50)
+	if residual > 0 {
+		v.slack = above(above(above(2*k.modulus*residual)/gap)) * (1 + 0x1p-50)
+	}
 	if !finite(v.slack) {
 		k.fail("values", "the values are too large to bound their error")
 		return nil
@@ -78,11 +80,13 @@ func (v *values) gap(a, b uint32) interval {
 	return v.k.expectation(a).sub(v.k.expectation(b))
 }
 
-// gapAtLeast reports whether Q*(a) - Q*(b) ≥ least is proved.
+// gapAtLeast reports whether intervals prove Q*(a) - Q*(b) ≥ least.
 func (v *values) gapAtLeast(a, b uint32, least float64) bool {
-	if v.gap(a, b).sub(point(v.slack)).lo >= least {
-		return true
-	}
+	return v.gap(a, b).sub(point(v.slack)).lo >= least
+}
+
+// exactlyAtLeast reports whether exact arithmetic proves Q*(a) - Q*(b) ≥ least.
+func (v *values) exactlyAtLeast(a, b uint32, least float64) bool {
 	if v.gap(a, b).hi < least || !v.decide() {
 		return false
 	}

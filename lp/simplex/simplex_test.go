@@ -15,7 +15,7 @@ import (
 var seed = flag.Uint64("seed", 1, "seed of the random programs")
 
 func TestSolver(t *testing.T) {
-	const programs = 2000
+	const programs = 600
 	if n := lptest.TestSolver(t, simplex.Solver{}, *seed, programs); n > programs/100 {
 		t.Errorf("%d of %d programs left unknown", n, programs)
 	}
