@@ -118,6 +118,20 @@ func (s *Setting) Analyze(ctx context.Context) (*Analysis, error) {
 	return a, nil
 }
 
+// Unknown returns the answer to a question as it stands before any solving or counting: nothing is
+// decided that takes more than looking. Errors are those of Train and NewSetting.
+func Unknown(q Question) (*Analysis, error) {
+	t, err := untrained(q)
+	if err != nil {
+		return nil, err
+	}
+	s, err := NewSetting(q, t)
+	if err != nil {
+		return nil, err
+	}
+	return s.Unknown(), nil
+}
+
 // Unknown returns the analysis as it stands before any counting: nothing is decided about any state.
 func (s *Setting) Unknown() *Analysis {
 	n := s.Question.Model.NumStates()

@@ -94,12 +94,13 @@ func (t *Training) Closed() bool { return len(t.Frontier) == 0 }
 // the model does not know, a reward that is not told, and a discount out of range. When the context ends
 // first, the result is Partial. It costs one discounted solve unless pairs are given.
 func Train(ctx context.Context, q Question) (*Training, error) {
+	t, err := untrained(q)
+	if err != nil {
+		return nil, err
+	}
 	m := q.Model
-	t := new(Training)
 	var policy []uint32
-	var err error
-	if q.Policy != nil {
-		t.Source = orDefault(q.Source, "policy")
+	if t.Reward == nil {
 		policy = make([]uint32, m.NumStates())
 		for s := range policy {
 			policy[s] = sparse.None
@@ -107,32 +108,17 @@ func Train(ctx context.Context, q Question) (*Training, error) {
 		for _, p := range q.Policy {
 			policy[p.State] = p.Choice
 		}
-		t.Start, err = pairStart(q)
 	} else {
-		t.Start, err = places(m, "training start", orDefault(q.Train, DefaultTrain))
-	}
-	if err != nil {
-		return nil, err
-	}
-	if policy == nil {
-		if t.Reward, err = trainingReward(m, q.Reward); err != nil {
-			return nil, err
-		}
-		t.Source = "reward " + t.Reward.Name
 		if policy, err = optimal(ctx, q, t.Reward); err != nil {
 			return nil, err
 		}
-		t.Partial = ctx.Err() != nil
+		if ctx.Err() != nil {
+			return t, nil
+		}
 	}
-	visited := &recurrence.Search{}
-	if !t.Partial {
-		visited = recurrence.Visited(m, policy, t.Start...)
-	}
-	t.Policy = make([]uint32, m.NumStates())
-	for s := range t.Policy {
-		t.Policy[s] = sparse.None
-	}
-	t.Visited = &recurrence.Search{Reached: sparse.NewBitset(m.NumStates()), Distance: visited.Distance}
+	t.Partial = false
+	visited := recurrence.Visited(m, policy, t.Start...)
+	t.Visited.Distance = visited.Distance
 	for _, s := range visited.Order {
 		if policy[s] == sparse.None && !m.Terminal(s) {
 			t.Frontier = append(t.Frontier, s)
@@ -143,6 +129,30 @@ func Train(ctx context.Context, q Question) (*Training, error) {
 		t.Visited.Reached.Set(s)
 		t.Visited.Order = append(t.Visited.Order, s)
 	}
+	return t, nil
+}
+
+// untrained finds what training starts from and where its policy is to come from. The result is
+// Partial.
+func untrained(q Question) (*Training, error) {
+	n := q.Model.NumStates()
+	t := &Training{Partial: true, Policy: make([]uint32, n), Visited: &recurrence.Search{Reached: sparse.NewBitset(n)}}
+	for s := range t.Policy {
+		t.Policy[s] = sparse.None
+	}
+	var err error
+	if q.Policy != nil {
+		t.Source = orDefault(q.Source, "policy")
+		t.Start, err = pairStart(q)
+		return t, err
+	}
+	if t.Start, err = places(q.Model, "training start", orDefault(q.Train, DefaultTrain)); err != nil {
+		return nil, err
+	}
+	if t.Reward, err = trainingReward(q.Model, q.Reward); err != nil {
+		return nil, err
+	}
+	t.Source = "reward " + t.Reward.Name
 	return t, nil
 }
 

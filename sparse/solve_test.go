@@ -121,7 +121,7 @@ func TestSolveOnSeveralWorkers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := sparse.Problem{Discount: 0.99, States: m.Reward("r").States.Dense(n), Workers: 1}
+	p := sparse.Problem{Discount: 0.9, States: m.Reward("r").States.Dense(n), Workers: 1}
 	one, err := m.Solve(context.Background(), p)
 	if err != nil {
 		t.Fatal(err)

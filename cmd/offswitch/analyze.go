@@ -37,6 +37,21 @@ of the goals that training allows the agent avoids the off switch. Exit code 0: 
 			if need := offswitch.Memory(q.Model); s.progress() != nil || need > memoryWorthSaying {
 				fmt.Fprintf(s.stderr, "offswitch: the analysis needs about %d MB beside the model's %d MB\n", need>>20, q.Model.Bytes()>>20)
 			}
+			report := func(a *offswitch.Analysis) *offswitch.Report { return a.Report(time.Since(s.begun)) }
+			keep := func(a *offswitch.Analysis) {
+				s.keep(func(w io.Writer) {
+					if o.json {
+						writeJSON(w, report(a))
+					} else {
+						a.WriteText(w, terminals)
+					}
+				})
+			}
+			unknown, err := offswitch.Unknown(q)
+			if err != nil {
+				return err
+			}
+			keep(unknown)
 			training, err := offswitch.Train(c.Context(), q)
 			if err != nil {
 				return err
@@ -45,14 +60,7 @@ of the goals that training allows the agent avoids the off switch. Exit code 0: 
 			if err != nil {
 				return err
 			}
-			report := func(a *offswitch.Analysis) *offswitch.Report { return a.Report(time.Since(s.begun)) }
-			s.keep(func(w io.Writer) {
-				if a := setting.Unknown(); o.json {
-					writeJSON(w, report(a))
-				} else {
-					a.WriteText(w, terminals)
-				}
-			})
+			keep(setting.Unknown())
 			a, err := setting.Analyze(c.Context())
 			if err != nil {
 				return err
