@@ -112,13 +112,13 @@ func (a *Analysis) WriteText(w io.Writer, terminals *Terminals) error {
 		fmt.Fprintf(b, "%-14s%s\n", name, fmt.Sprintf(format, args...))
 	}
 	line("model", "%s, %s, %s", number(m.NumStates(), "state"), number(m.NumChoices(), "choice"), number(m.NumBranches(), "branch"))
-	line("terminal", "%s", terminals.describe())
+	line("terminal", "%s", terminals.describe(m))
 	if n := terminals.Refused.Count(); n > 0 {
 		line("", "%s labelled %s can go on, and so are not: %s", number(n, "state"), TerminalLabel, m.StateName(terminals.Refused.First()))
 	}
 	line("discount", "%v", s.Question.Discount)
 	line("training", "%s: visits %s from %s", s.Training.Source, number(len(s.Training.Visited.Order), "state"), number(len(s.Training.Start), "start state"))
-	if !s.Training.Closed() {
+	if len(s.Training.Frontier) > 0 {
 		line("", "not closed: the policy leads to %s it says nothing about, such as %s", number(len(s.Training.Frontier), "state"), m.StateName(s.Training.Frontier[0]))
 	}
 	line("new situation", "%s, where %s leads to %s", m.StateName(s.New), m.ActionName(s.Shutdown), m.StateName(s.Terminal))
@@ -164,20 +164,25 @@ func (c Count) describe() string {
 	return fmt.Sprintf("%s to %s", group(c.Lower), group(c.Upper))
 }
 
-func (t *Terminals) describe() string {
+func (t *Terminals) describe(m *sparse.MDP) string {
 	text := ""
-	add := func(n int, why string) {
+	for _, x := range []struct {
+		states sparse.Bitset
+		why    string
+	}{
+		{t.NoChoices, "without choices"},
+		{t.Labelled, "labelled " + TerminalLabel + " that only loop"},
+		{t.Shutdown, "where shutdown leads that only loop"},
+	} {
+		n := x.states.Count()
 		if n == 0 {
-			return
+			continue
 		}
 		if text != "" {
 			text += "; "
 		}
-		text += fmt.Sprintf("%s %s", number(n, "state"), why)
+		text += fmt.Sprintf("%s %s, such as %s", number(n, "state"), x.why, m.StateName(x.states.First()))
 	}
-	add(t.NoChoices.Count(), "without choices")
-	add(t.Labelled.Count(), "labelled "+TerminalLabel+" that only loop")
-	add(t.Shutdown.Count(), "that shutdown leads to and that only loop")
 	if text == "" {
 		return "none"
 	}

@@ -86,8 +86,8 @@ type Training struct {
 	Partial bool
 }
 
-// Closed reports whether the policy stays in S_train.
-func (t *Training) Closed() bool { return len(t.Frontier) == 0 }
+// Closed reports whether the policy is known to stay in S_train.
+func (t *Training) Closed() bool { return !t.Partial && len(t.Frontier) == 0 }
 
 // Train finds the training states and the policy there: from the pairs given, or as an optimal
 // policy for the training reward, ties resolved to the first optimal choice. Errors are names that

@@ -14,6 +14,7 @@ import (
 	"offswitch/lp/check"
 	"offswitch/lp/lptest"
 	"offswitch/sparse"
+	"offswitch/sparse/sparsetest"
 )
 
 var seed = flag.Uint64("seed", 1, "seed of the random goal sets")
@@ -88,6 +89,57 @@ func TestMemberAgainstExactArithmetic(t *testing.T) {
 	}
 	t.Logf("undecided, yes, no: %v; exact ties left open: %d", counts, open)
 	if counts[lp.Undecided] > 50 || counts[lp.Yes] < 400 || counts[lp.No] < 400 {
+		t.Errorf("undecided, yes, no: %v", counts)
+	}
+}
+
+// Definition 6 word by word: no deterministic policy earns more than one that takes the choices of
+// training, from any state of S_train.
+func TestMemberAgainstAllPolicies(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(*seed, 7))
+	var counts [3]int
+	for i := range 400 {
+		g := lptest.GoalSet(rng, 8)
+		g.Margin, g.Constraints = 0, nil
+		lower, upper := lptest.Box(g)
+		theta := lptest.Reward(rng, g.Model, lower, upper)
+		if sparsetest.CountPolicies(g.Model) > 4096 {
+			continue
+		}
+		n := g.Model.NumStates()
+		best, trained := make([]float64, n), make([]float64, n)
+		for s := range n {
+			best[s], trained[s] = math.Inf(-1), math.Inf(-1)
+		}
+		sparsetest.Policies(g.Model, func(policy []uint32) {
+			v := sparsetest.Evaluate(g.Model, policy, g.Discount, theta, nil)
+			follows := true
+			for s := range g.Train.All() {
+				follows = follows && (g.Model.Terminal(s) || policy[s] == g.Policy[s])
+			}
+			for s, x := range v {
+				best[s] = max(best[s], x)
+				if follows {
+					trained[s] = max(trained[s], x)
+				}
+			}
+		})
+		short := 0.0
+		for s := range g.Train.All() {
+			short = max(short, best[s]-trained[s])
+		}
+		a, err := lp.Member(context.Background(), g, theta)
+		if err != nil {
+			t.Fatal(err)
+		}
+		counts[a.Verdict]++
+		const dense = 1e-9 // what the dense solve may be off
+		if a.Verdict == lp.Yes && short > dense || a.Verdict == lp.No && short <= 0 {
+			t.Fatalf("goal set %d: %v (%s), but the policy falls short by %v", i, a.Verdict, a.Why, short)
+		}
+	}
+	if counts[lp.Yes] < 50 || counts[lp.No] < 50 {
 		t.Errorf("undecided, yes, no: %v", counts)
 	}
 }

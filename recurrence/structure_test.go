@@ -83,7 +83,7 @@ func TestStronglyConnectedAgainstGonum(t *testing.T) {
 func TestEndComponentsAgainstAllPolicies(t *testing.T) {
 	rng := rand.New(rand.NewPCG(*seed, 1))
 	for i := range 3000 {
-		m := sparsetest.Random(rng, 6, i%5 == 0)
+		m := sparsetest.RandomFew(rng, 8, i%5 == 0)
 		n := m.NumStates()
 		recurrent := make([]bool, n)
 		together := make([]bool, n*n) // in one class of some policy
@@ -155,7 +155,7 @@ func checkComponents(t *testing.T, m *sparse.MDP, c *recurrence.Components) {
 func TestAlmostSureAgainstAllPolicies(t *testing.T) {
 	rng := rand.New(rand.NewPCG(*seed, 2))
 	for i := range 3000 {
-		m := sparsetest.Random(rng, 6, i%5 == 0)
+		m := sparsetest.RandomFew(rng, 8, i%5 == 0)
 		n := m.NumStates()
 		target := sparse.NewBitset(n)
 		for range 1 + rng.IntN(2) {

@@ -16,7 +16,7 @@ var seed = flag.Uint64("seed", 1, "seed of the random models")
 func TestSolveAgainstAllPolicies(t *testing.T) {
 	rng := rand.New(rand.NewPCG(*seed, 0))
 	for i := range 600 {
-		m := sparsetest.Random(rng, 6, i%3 == 0)
+		m := sparsetest.RandomFew(rng, 8, i%3 == 0)
 		gamma := []float64{0, 0.5, 0.9, 0.99}[rng.IntN(4)]
 		r := m.Reward([]string{"r", "rc"}[rng.IntN(2)])
 		if r == nil {

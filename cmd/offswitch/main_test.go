@@ -81,7 +81,7 @@ func TestInterrupt(t *testing.T) {
 	model := filepath.Join(t.TempDir(), "grid.umb")
 	var out, errs bytes.Buffer
 	s := &session{stdout: &out, stderr: &errs}
-	if code := s.run(context.Background(), []string{"gen", "grid", "--states", "60000", "--slip", "0.2", "-o", model}); code != 0 {
+	if code := s.run(context.Background(), []string{"gen", "grid", "--states", "300000", "--slip", "0.2", "-o", model}); code != 0 {
 		t.Fatal(errs.String())
 	}
 	c := exec.Command("offswitch", "analyze", "--json", model)
@@ -103,7 +103,7 @@ func TestInterrupt(t *testing.T) {
 	if err := json.Unmarshal(out.Bytes(), &report); err != nil {
 		t.Fatalf("%v: %s", err, out.String())
 	}
-	if !report.Partial || report.Model.States < 50000 {
+	if !report.Partial || report.Model.States < 250000 {
 		t.Errorf("%s", out.String())
 	}
 }

@@ -66,6 +66,28 @@ func target(rng *rand.Rand, shape int, s, n uint32) uint32 {
 	return rng.Uint32N(n)
 }
 
+// maxPolicies keeps tests over all policies quick.
+const maxPolicies = 4096
+
+// RandomFew returns a model like Random that has at most 4096 deterministic policies.
+func RandomFew(rng *rand.Rand, most int, deterministic bool) *sparse.MDP {
+	for {
+		if m := Random(rng, most, deterministic); CountPolicies(m) <= maxPolicies {
+			return m
+		}
+	}
+}
+
+// CountPolicies returns the number of deterministic policies.
+func CountPolicies(m *sparse.MDP) int {
+	count := 1
+	for s := range uint32(m.NumStates()) {
+		lo, hi := m.Choices(s)
+		count *= max(1, int(hi-lo))
+	}
+	return count
+}
+
 // Policies calls f with every deterministic policy; policy[s] is sparse.None where s is terminal.
 // f must not keep the slice.
 func Policies(m *sparse.MDP, f func(policy []uint32)) {
