@@ -266,6 +266,14 @@ func TestPolicyPairs(t *testing.T) {
 	if byPairs.N != byReward.N || byPairs.Applies != byReward.Applies || byPairs.Setting.Training.Source != "policy pairs.csv" {
 		t.Errorf("pairs give n = %d (%v), the reward %d (%v)", byPairs.N, byPairs.Applies, byReward.N, byReward.Applies)
 	}
+	// Spreadsheets write a byte order mark, and unnamed states are called # and their number.
+	if pairs, err = offswitch.ReadPairs(strings.NewReader("\ufeffstate,action\r\n#0,go\r\n"), m); err != nil || len(pairs) != 1 || pairs[0].State != 0 {
+		t.Errorf("%v, %v", pairs, err)
+	}
+	q.Policy = []offswitch.Pair{{State: 2, Choice: 3}}
+	if _, err := offswitch.Train(context.Background(), q); err == nil || !strings.Contains(err.Error(), "such as home") {
+		t.Errorf("a policy that is silent about the start: %v", err)
+	}
 	// A policy that says nothing about a state it leads to is not closed.
 	m = build(t, "home go hall", "hall go finish", "door shutdown off", "door stay door")
 	if pairs, err = offswitch.ReadPairs(strings.NewReader("home,go"), m); err != nil {

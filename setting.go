@@ -91,8 +91,7 @@ func (a *Analysis) Share() float64 {
 
 // Analyze counts the states that make avoiding shutdown pay and checks every assumption of Theorem
 // 2 on the model. When the context ends it returns what is proved so far, marked Partial. Beside
-// the model it takes about Memory; time is linear in the model for what
-// is deterministic, and for what is not it depends on how many visit counts must be solved for.
+// the model it takes about Memory; for time see recurrence.Visits.Count.
 func (s *Setting) Analyze(ctx context.Context) (*Analysis, error) {
 	q := s.Question
 	a := &Analysis{Setting: s}

@@ -1,6 +1,7 @@
 package offswitch
 
 import (
+	"bufio"
 	"context"
 	"encoding/csv"
 	"errors"
@@ -18,44 +19,64 @@ type Pair struct {
 	State, Choice uint32
 }
 
-// ReadPairs reads (state, action) pairs as CSV: a state name and an action name a line, an
-// optional first line "state,action". Errors name the line.
-func ReadPairs(r io.Reader, m *sparse.MDP) ([]Pair, error) {
-	lines := csv.NewReader(r)
+// ReadStates reads CSV of two fields a line, the first a state's name, and hands each line's state
+// and second field on. A byte order mark and a first line that begins with the field "state" are
+// skipped. The error names the line.
+func ReadStates(r io.Reader, m *sparse.MDP, second string, each func(state uint32, text string) error) error {
+	buffered := bufio.NewReader(r)
+	if mark, err := buffered.Peek(3); err == nil && string(mark) == "\ufeff" {
+		buffered.Discard(3)
+	}
+	lines := csv.NewReader(buffered)
 	lines.FieldsPerRecord = -1
-	lines.Comment = '#'
 	lines.TrimLeadingSpace = true
-	var pairs []Pair
-	taken := make(map[uint32]uint32)
+	lines.ReuseRecord = true
 	for first := true; ; first = false {
 		record, err := lines.Read()
 		if errors.Is(err, io.EOF) {
-			break
+			return nil
 		}
 		if err != nil {
-			return nil, err // names the line
+			return err // names the line
 		}
 		line, _ := lines.FieldPos(0)
-		if first && len(record) == 2 && record[0] == "state" && record[1] == "action" {
+		if len(record) != 2 {
+			return fmt.Errorf("line %d: %d fields, want a state and %s; names with commas must be quoted", line, len(record), second)
+		}
+		if first && record[0] == "state" {
 			continue
 		}
-		if len(record) != 2 {
-			return nil, fmt.Errorf("line %d: %d fields, want a state and an action", line, len(record))
-		}
 		state, err := m.FindState(record[0])
+		if err == nil {
+			err = each(state, record[1])
+		}
 		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", line, err)
+			return fmt.Errorf("line %d: %w", line, err)
 		}
-		choice := m.FindChoice(state, record[1])
+	}
+}
+
+// ReadPairs reads (state, action) pairs as ReadStates does: a state name and an action name a line.
+func ReadPairs(r io.Reader, m *sparse.MDP) ([]Pair, error) {
+	var pairs []Pair
+	taken := make(map[uint32]uint32)
+	err := ReadStates(r, m, "an action", func(state uint32, action string) error {
+		choice := m.FindChoice(state, action)
 		if choice == sparse.None {
-			return nil, fmt.Errorf("line %d: state %s has no action %q (its actions: %s)", line, m.StateName(state), record[1], actionNames(m, state))
+			return fmt.Errorf("state %s has no action %q (its actions: %s)", m.StateName(state), action, actionNames(m, state))
 		}
-		if other, ok := taken[state]; ok && other != choice {
-			return nil, fmt.Errorf("line %d: state %s takes %q here, but %q before", line, m.StateName(state), record[1], m.ActionName(other))
-		} else if !ok {
+		other, ok := taken[state]
+		if ok && other != choice {
+			return fmt.Errorf("state %s takes %q here, but %q before", m.StateName(state), action, m.ActionName(other))
+		}
+		if !ok {
 			taken[state] = choice
 			pairs = append(pairs, Pair{State: state, Choice: choice})
 		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	if len(pairs) == 0 {
 		return nil, fmt.Errorf("no pairs, want lines of a state and an action")
@@ -91,7 +112,8 @@ func (t *Training) Closed() bool { return !t.Partial && len(t.Frontier) == 0 }
 
 // Train finds the training states and the policy there: from the pairs given, or as an optimal
 // policy for the training reward, ties resolved to the first optimal choice. Errors are names that
-// the model does not know, a reward that is not told, and a discount out of range. When the context ends
+// the model does not know, a reward that is not told, a discount out of range, and a policy that says
+// nothing about the start states. When the context ends
 // first, the result is Partial. It costs one discounted solve unless pairs are given.
 func Train(ctx context.Context, q Question) (*Training, error) {
 	t, err := untrained(q)
@@ -128,6 +150,9 @@ func Train(ctx context.Context, q Question) (*Training, error) {
 		t.Policy[s] = policy[s]
 		t.Visited.Reached.Set(s)
 		t.Visited.Order = append(t.Visited.Order, s)
+	}
+	if len(t.Visited.Order) == 0 {
+		return nil, fmt.Errorf("the policy says nothing about any state that training starts from, such as %s", m.StateName(t.Start[0]))
 	}
 	return t, nil
 }

@@ -175,8 +175,9 @@ func (h *hitting) solve(ctx context.Context, start uint32, beyond, want float64)
 func (h *hitting) settle(ctx context.Context, start uint32, beyond, want float64) (atStart, atX interval) {
 	excess := 1 + h.m.RowExcess()
 	modulus := h.gamma * excess * (1 + 0x1p-50)
-	// A backup is at most γ·excess, and each of its roundings at most a unit of that.
-	rounding := float64(h.m.MaxBranches()+4) * 0x1p-53 * modulus
+	// A backup is at most γ·excess, and each of its roundings at most a unit of that; the last
+	// term is more than any underflow.
+	rounding := float64(h.m.MaxBranches()+4)*0x1p-53*modulus + 0x1p-1000
 	if modulus >= 1 {
 		return interval{0, 1}, interval{0, 1}
 	}

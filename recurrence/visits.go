@@ -138,7 +138,8 @@ func Interval(verdicts []Verdict) (lower, upper int) {
 // environment is deterministic every verdict is exact: with d the distance from the start and c
 // the shortest cycle, γ^(d-1) + γ^c > 1. Elsewhere the cycles of the graph say no, the cycles of
 // certain choices say yes, and what remains is solved one state at a time, on as much of the model
-// as the verdict takes. When the context ends, the verdicts so far are returned, Partial. The
+// as the verdict takes. The cost is linear in the model and, for each state whose verdict is not
+// clear from a closed walk through it, a search for its shortest cycle or a solve. When the context ends, the verdicts so far are returned, Partial. The
 // error is a discount out of range.
 func (v *Visits) Count(ctx context.Context, o CountOptions) (*Counts, error) {
 	if !(o.Discount >= 0 && o.Discount < 1) {
@@ -387,11 +388,12 @@ func (v *Visits) solver(x uint32, discount float64, sense Sense) *hitting {
 }
 
 // Critical returns bounds of γ*_x, the discount above which the visit count of x exceeds 1
-// (Proposition 3; it is one, because the count grows with the discount): not counted at lower,
-// counted at upper, at most precision apart unless a verdict between them stays undecided. upper
-// is 1 when x counts at no discount up to 1-precision.
+// (Proposition 3; it is one, because the count grows with the discount). At lower, if it is not 0, x
+// is proved not to count; at upper, if it is not 1, to count. They are at most precision apart
+// unless x counts at no discount up to 1-precision, a verdict between them stays undecided, or the
+// context ends. Both are 1 where x counts at no discount for lack of a policy that visits it.
 func (v *Visits) Critical(ctx context.Context, x uint32, precision float64, sense Sense) (lower, upper float64) {
-	precision = max(precision, 0x1p-40)
+	precision = min(max(precision, 0x1p-40), 0.5)
 	h := v.solver(x, 0, sense)
 	if h == nil {
 		return 1, 1
@@ -404,17 +406,13 @@ func (v *Visits) Critical(ctx context.Context, x uint32, precision float64, sens
 		verdict, _, _ := h.verdict(ctx, x, v.start, v.reach.Distance[x], 0)
 		return verdict
 	}
-	if at(1-precision) != Counted {
-		return 1 - precision, 1
-	}
-	lower, upper = 0, 1-precision
-	for upper-lower > precision && ctx.Err() == nil {
-		middle := lower + (upper-lower)/2
-		switch at(middle) {
+	lower, upper = 0, 1
+	for next := 1 - precision; upper-lower > precision && ctx.Err() == nil; next = lower + (upper-lower)/2 {
+		switch at(next) {
 		case Counted:
-			upper = middle
+			upper = next
 		case NotCounted:
-			lower = middle
+			lower = next
 		default:
 			return lower, upper
 		}

@@ -232,3 +232,25 @@ func TestInterruptedCountIsPartial(t *testing.T) {
 		t.Errorf("partial interval [%d, %d], full [%d, %d]", lower, upper, l, u)
 	}
 }
+
+// What an interrupted search for a critical discount returns is still proved.
+func TestInterruptedCriticalDiscount(t *testing.T) {
+	b := sparse.NewBuilder(3)
+	b.AddChoice(0, "", sparse.Branch{Target: 0, Probability: 0.5}, sparse.Branch{Target: 1, Probability: 0.5})
+	b.AddChoice(1, "", sparse.Branch{Target: 2, Probability: 1e-9}, sparse.Branch{Target: 1, Probability: 1 - 1e-9})
+	b.AddChoice(2, "", sparse.Branch{Target: 2, Probability: 0.5}, sparse.Branch{Target: 1, Probability: 0.5})
+	m, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := newVisits(m, 0)
+	const want = 0.381966 // W = ½/(1-γ/2)/(1-γ), up to the 1e-9
+	if lower, upper := v.Critical(context.Background(), 1, 1e-5, recurrence.Extended); lower > want+1e-6 || upper < want-1e-6 || upper-lower > 1e-5 {
+		t.Errorf("critical discount in [%v, %v], want %v", lower, upper, want)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if lower, upper := v.Critical(ctx, 1, 1e-5, recurrence.Extended); lower != 0 || upper != 1 {
+		t.Errorf("interrupted: critical discount in [%v, %v], want [0, 1]", lower, upper)
+	}
+}

@@ -70,6 +70,9 @@ type Variable struct {
 
 // IntRange returns a variable that holds lower..upper in as few bits as that takes.
 func IntRange(name string, lower, upper int64) Variable {
+	if lower > upper {
+		panic("sparse: IntRange from a greater to a smaller number")
+	}
 	bits := 1
 	for span := uint64(upper - lower); bits < 64 && span>>bits != 0; bits++ {
 	}

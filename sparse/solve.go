@@ -45,7 +45,7 @@ const (
 // the current policy between them, in alternating directions. Each worker owns a range of states
 // and sees the others' values of the sweep before, so that the result depends on the number of
 // workers but not on their timing. When the context ends, it returns the values so far, with their
-// proved error and Converged false, and no error. Errors are a discount or reward out of range.
+// proved error and Converged false, and no error. Errors are a discount or reward out of range; slices of the wrong length panic.
 // It takes 8 bytes a state for each worker, 4 for the policy, and O(branches) a sweep.
 func (m *MDP) Solve(ctx context.Context, p Problem) (*Solution, error) {
 	s, err := m.newSolver(p)
@@ -60,15 +60,14 @@ type solver struct {
 	m       *MDP
 	p       Problem
 	scale   float64     // greatest |reward|
-	bound   float64     // greatest |value| possible
 	modulus float64     // contraction: γ·(1+rowExcess), rounded up
 	goal    float64     // wanted error
-	floor   float64     // error that rounding alone accounts for
 	bounds  []uint32    // worker w owns states bounds[w]..bounds[w+1]-1
 	values  [][]float64 // each worker's view of all values
 	policy  []uint32
 	sweeps  int
-	final   float64
+	final   float64 // proved error of the values when certify last ran
+	noise   float64 // what rounding may change in one backup, as certify last found
 	done    bool
 }
 
@@ -89,8 +88,9 @@ func (m *MDP) newSolver(p Problem) (*solver, error) {
 	if math.IsNaN(s.scale) || math.IsInf(s.scale, 0) {
 		return nil, fmt.Errorf("rewards must be finite numbers")
 	}
-	s.bound = s.scale / (1 - s.modulus) * (1 + 8*unit)
-	s.floor = s.rounding() / (1 - s.modulus)
+	if math.IsInf(s.scale/(1-s.modulus)*2, 0) {
+		return nil, fmt.Errorf("rewards up to %v add up to more than a float64 holds at discount %v", s.scale, p.Discount)
+	}
 	s.goal = p.Tolerance
 	if s.goal <= 0 {
 		s.goal = 1e-9 * s.scale
@@ -133,11 +133,11 @@ func least(x []float64) float64 {
 	return l
 }
 
-// rounding bounds the error of one computed backup: each product and sum of a choice, the
-// discount, and the two rewards, on values up to the bound.
-func (s *solver) rounding() float64 {
+// rounding bounds the error of one computed backup of values up to greatest: each product and sum
+// of a choice, the discount, and the two rewards; and underflow.
+func (s *solver) rounding(greatest float64) float64 {
 	ops := float64(s.m.maxBranches + 6)
-	return ops * unit * (s.scale + s.bound*(1+s.m.rowExcess)) * (1 + 1e-6)
+	return ops * (unit*(s.scale+greatest*(1+s.m.rowExcess)) + 4*math.SmallestNonzeroFloat64) * (1 + 1e-6)
 }
 
 // split cuts the states into consecutive ranges of about equal work, one for each worker at most.
@@ -196,7 +196,7 @@ func (s *solver) share() {
 
 func (s *solver) run(ctx context.Context) {
 	// A sweep that moves no value by more than still leaves an error of about still·γ/(1-γ).
-	still := max(s.goal, 4*s.floor) * (1 - s.modulus) / 2
+	still := s.goal * (1 - s.modulus) / 2
 	previous := math.Inf(1)
 	stalled := 0
 	for round := 0; ctx.Err() == nil; round++ {
@@ -204,8 +204,8 @@ func (s *solver) run(ctx context.Context) {
 		if s.p.Progress != nil {
 			s.p.Progress(Progress{Stage: "solving", Done: s.sweeps, Error: change * s.modulus / (1 - s.modulus)})
 		}
-		if change <= still {
-			if s.final = s.certify(); s.final <= max(s.goal, 8*s.floor) {
+		if change <= max(still, s.noise) {
+			if s.certify(); s.final <= max(s.goal, 4*s.noise/(1-s.modulus)) {
 				s.done = true
 				return
 			}
@@ -216,9 +216,12 @@ func (s *solver) run(ctx context.Context) {
 		} else {
 			stalled, previous = 0, change
 		}
-		if change == 0 || stalled > 64 && change <= 64*s.rounding() {
-			s.final, s.done = s.certify(), true
-			return
+		if stalled > 8 && stalled%8 == 0 || change == 0 {
+			s.certify() // and learns what rounding may do to values of this size
+			if change == 0 || stalled > 256 && change <= 64*s.noise {
+				s.done = true
+				return
+			}
 		}
 		if s.p.Policy != nil || stalled > 8 {
 			continue // plain sweeps contract whatever happens
@@ -229,7 +232,7 @@ func (s *solver) run(ctx context.Context) {
 			}
 		}
 	}
-	s.final = s.certify()
+	s.certify()
 }
 
 // sweep runs one Gauss-Seidel sweep of a kernel over all states, forward or backward, and returns
@@ -284,11 +287,12 @@ func (s *solver) evaluate(v []float64, state uint32) float64 {
 	return change
 }
 
-// certify returns a proved bound of |V - v|: the residual of one full backup, rounding included,
-// over one less the contraction.
-func (s *solver) certify() float64 {
+// certify finds a proved bound of |V - v|: the residual of one full backup, rounding included, over
+// one less the contraction.
+func (s *solver) certify() {
 	v := s.values[0]
 	s.sweeps++
+	s.noise = s.rounding(s.each(func(_ int, lo, hi uint32) float64 { return greatest(v[lo:hi]) }))
 	residual := s.each(func(_ int, lo, hi uint32) float64 {
 		g := 0.0
 		for state := lo; state < hi; state++ {
@@ -296,7 +300,7 @@ func (s *solver) certify() float64 {
 		}
 		return g
 	})
-	return (residual + s.rounding()) / (1 - s.modulus) * (1 + 8*unit)
+	s.final = (residual + s.noise) / (1 - s.modulus) * (1 + 8*unit)
 }
 
 // backup returns the backed-up value of one state: of the given policy, or the best one.
@@ -324,7 +328,7 @@ func (s *solver) q(c uint32, v []float64) float64 {
 func (s *solver) finish() *Solution {
 	v := s.values[0]
 	if s.p.Policy == nil {
-		slack := 2*s.modulus*s.final + 2*s.rounding()
+		slack := 2*s.modulus*s.final + 2*s.noise
 		s.each(func(_ int, lo, hi uint32) float64 {
 			for state := lo; state < hi; state++ {
 				q, arg := s.m.best(state, s.p.Discount, s.p.Choices, v)

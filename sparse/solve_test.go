@@ -200,3 +200,48 @@ func TestProbabilityCloseToOne(t *testing.T) {
 		t.Errorf("value %v within %g, want %v", sol.Values[0], sol.Error, want)
 	}
 }
+
+// A solve whose values stay small converges to the tolerance even where values could be large.
+func TestSolveCloseToDiscountOne(t *testing.T) {
+	b := sparse.NewBuilder(4)
+	b.AddChoice(0, "", sparse.Branch{Target: 0, Probability: 0.5}, sparse.Branch{Target: 1, Probability: 0.5})
+	b.AddChoice(1, "", sparse.Branch{Target: 1, Probability: 1 - 1e-6}, sparse.Branch{Target: 2, Probability: 1e-6})
+	b.AddChoice(2, "", sparse.Branch{Target: 3, Probability: 1})
+	b.StateReward("r", 3, 1)
+	m, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const gamma = 0.9999
+	sol, err := m.Solve(context.Background(), sparse.Problem{Discount: gamma, States: []float64{0, 0, 0, 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := gamma * 1e-6 * gamma / (1 - gamma*(1-1e-6))
+	if !sol.Converged || sol.Error > 1e-9 || math.Abs(sol.Values[1]-want) > sol.Error+1e-12 {
+		t.Errorf("value %v within %g (converged %v), want %v", sol.Values[1], sol.Error, sol.Converged, want)
+	}
+}
+
+// Underflow and overflow are errors or in the bound, never a false bound.
+func TestSolveAtTheEndsOfFloat64(t *testing.T) {
+	b := sparse.NewBuilder(2)
+	b.AddChoice(0, "", sparse.Branch{Target: 0, Probability: 0.75}, sparse.Branch{Target: 1, Probability: 0.25})
+	m, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// V(0) = (4e-322 + ½·¼·4e-322)/(1-⅜) = 7.2e-322
+	sol, err := m.Solve(context.Background(), sparse.Problem{Discount: 0.5, States: []float64{4e-322, 4e-322}})
+	if err != nil || math.Abs(sol.Values[0]-7.2e-322) > sol.Error {
+		t.Errorf("value %v within %g, %v", sol.Values[0], sol.Error, err)
+	}
+	if _, err := m.Solve(context.Background(), sparse.Problem{Discount: 0.999, States: []float64{1e308, 0}}); err == nil {
+		t.Error("no error where values overflow")
+	}
+	// A tolerance beyond what rounding allows still ends.
+	sol, err = m.Solve(context.Background(), sparse.Problem{Discount: 0.99, States: []float64{1, 0.3}, Tolerance: 1e-30})
+	if err != nil || !sol.Converged || sol.Error > 1e-10 {
+		t.Errorf("%+v, %v", sol, err)
+	}
+}

@@ -142,6 +142,11 @@ func (m *MDP) validateNotes() error {
 	if k := m.actions.Len(); k != 0 && k != m.NumChoices() {
 		return fmt.Errorf("%d action names for %d choices", k, m.NumChoices())
 	}
+	for c := range uint32(m.actions.Len()) {
+		if id := m.actions.ID(c); int(id) >= len(m.actions.names) {
+			return fmt.Errorf("%s has action %d, but %d actions are named", m.describe(m.ChoiceState(c)), id, len(m.actions.names))
+		}
+	}
 	if m.names == nil {
 		return nil
 	}
@@ -189,7 +194,8 @@ func (m *MDP) describeChoice(c uint32) string {
 	s := m.ChoiceState(c)
 	where := fmt.Sprintf("%s, choice %d", m.describe(s), c-m.choiceStart[s])
 	if m.actions.Len() == m.NumChoices() && m.actions.Len() > 0 {
-		if name := m.actions.names[m.actions.ID(c)]; name != "" {
+		if id := m.actions.ID(c); int(id) < len(m.actions.names) && m.actions.names[id] != "" {
+			name := m.actions.names[id]
 			where += fmt.Sprintf(" (%s)", name)
 		}
 	}

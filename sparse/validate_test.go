@@ -59,6 +59,10 @@ func TestNewNamesEachDefect(t *testing.T) {
 		{`reward "r": 3 values for 2 states`, func(p *Parts) { p.Rewards[0].States = RawFloats([]float64{0, 0, 0}) }},
 		{`reward "r" of state #1, choice 0 is +Inf`, func(p *Parts) { p.Rewards[0].Choices = RawFloats([]float64{0, math.Inf(1)}) }},
 		{"1 action names for 2 choices", func(p *Parts) { p.Actions = actions }},
+		{"state #1 has action 9, but 1 actions are named", func(p *Parts) {
+			p.Actions.Append(p.Actions.Intern("go"))
+			p.Actions.Append(9)
+		}},
 		{"1 state names for 2 states", func(p *Parts) { p.Names = names("a") }},
 		{`state name "a" stands twice: states #0 and #1`, func(p *Parts) { p.Names = names("a", "a") }},
 	} {

@@ -29,6 +29,9 @@ func newGen(s *session) *cobra.Command {
 			if !ok {
 				return fmt.Errorf("no family is called %q, want one of: %s", args[0], strings.Join(names, ", "))
 			}
+			if o.States < family.MinStates {
+				return fmt.Errorf("--states %d: %s, want %d to 4000000000", o.States, family.Name, family.MinStates)
+			}
 			o.Progress = s.progress()
 			m, err := family.Generate(c.Context(), o)
 			if err != nil {

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"encoding/csv"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -11,6 +9,7 @@ import (
 
 	"codeberg.org/sbinet/npyio"
 
+	"offswitch"
 	"offswitch/sparse"
 )
 
@@ -56,38 +55,18 @@ func goalReward(m *sparse.MDP, name string) ([]float64, error) {
 func readGoalCSV(r io.Reader, m *sparse.MDP) ([]float64, error) {
 	theta := make([]float64, m.NumStates())
 	seen := sparse.NewBitset(m.NumStates())
-	lines := csv.NewReader(r)
-	lines.FieldsPerRecord = -1
-	lines.Comment = '#'
-	lines.TrimLeadingSpace = true
-	lines.ReuseRecord = true
-	for first := true; ; first = false {
-		record, err := lines.Read()
-		if errors.Is(err, io.EOF) {
-			return theta, nil
-		}
-		if err != nil {
-			return nil, err // names the line
-		}
-		if first && len(record) == 2 && record[0] == "state" {
-			continue
-		}
-		line, _ := lines.FieldPos(0)
-		if len(record) != 2 {
-			return nil, fmt.Errorf("line %d: %d fields, want a state and a reward", line, len(record))
-		}
-		state, err := m.FindState(record[0])
-		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", line, err)
-		}
+	err := offswitch.ReadStates(r, m, "a reward", func(state uint32, text string) error {
 		if seen.Has(state) {
-			return nil, fmt.Errorf("line %d: state %s stands twice", line, m.StateName(state))
+			return fmt.Errorf("state %s stands twice", m.StateName(state))
 		}
 		seen.Set(state)
-		if theta[state], err = strconv.ParseFloat(record[1], 64); err != nil {
-			return nil, fmt.Errorf("line %d: reward %q is not a number", line, record[1])
+		var err error
+		if theta[state], err = strconv.ParseFloat(text, 64); err != nil {
+			return fmt.Errorf("reward %q is not a number", text)
 		}
-	}
+		return nil
+	})
+	return theta, err
 }
 
 func readGoalNPY(r io.Reader, m *sparse.MDP) ([]float64, error) {

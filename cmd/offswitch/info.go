@@ -95,7 +95,7 @@ func (r infoReport) write(w io.Writer) error {
 	}
 	fmt.Fprintf(w, "\n")
 	for _, l := range r.Labels {
-		fmt.Fprintf(w, "label     %s: %d states\n", l.Name, l.States)
+		fmt.Fprintf(w, "label     %s (%d)\n", l.Name, l.States)
 	}
 	for _, x := range r.Rewards {
 		fmt.Fprintf(w, "reward    %s", x.Name)

@@ -64,9 +64,9 @@ func newRecurrent(s *session) *cobra.Command {
 }
 
 func (r recurrentReport) write(w io.Writer) error {
-	fmt.Fprintf(w, "%d of %d states are recurrent, in %d end components; %d are terminal\n", r.Recurrent, r.States, r.EndComponents, r.Terminal)
+	fmt.Fprintf(w, "states %d, recurrent %d, terminal %d\nend components %d\n", r.States, r.Recurrent, r.Terminal, r.EndComponents)
 	for _, x := range r.Sizes {
-		fmt.Fprintf(w, "  %d of %d states\n", x.Components, x.States)
+		fmt.Fprintf(w, "  %d of size %d\n", x.Components, x.States)
 	}
 	for k, members := range r.Components {
 		fmt.Fprintf(w, "component %d\n", k)
