@@ -131,7 +131,7 @@ func Train(ctx context.Context, q Question) (*Training, error) {
 			policy[p.State] = p.Choice
 		}
 	} else {
-		if policy, err = optimal(ctx, q, t.Reward); err != nil {
+		if policy, err = optimal(ctx, q, t); err != nil {
 			return nil, err
 		}
 		if ctx.Err() != nil {
@@ -213,19 +213,32 @@ func trainingReward(m *sparse.MDP, name string) (*sparse.Reward, error) {
 	return nil, fmt.Errorf("the model has several rewards, name one of: %s", strings.Join(names, ", "))
 }
 
-func optimal(ctx context.Context, q Question, r *sparse.Reward) ([]uint32, error) {
-	p := sparse.Problem{
-		Discount: q.Discount, States: r.States.Dense(q.Model.NumStates()),
-		Workers: q.Workers, Progress: q.Progress,
+// optimal solves for the training reward on the states that training can reach by any choices; the
+// others get no policy.
+func optimal(ctx context.Context, q Question, t *Training) ([]uint32, error) {
+	n := q.Model.NumStates()
+	reach := recurrence.Forward(q.Model, t.Start...)
+	m := q.Model
+	if len(reach.Order) < n {
+		m = m.WithoutChoices(reach.Reached.Complement(n))
 	}
-	if r.Choices.Len() > 0 {
-		p.Choices = r.Choices.Dense(0)
+	p := sparse.Problem{Discount: q.Discount, States: t.Reward.States.Dense(n), Workers: q.Workers, Progress: q.Progress}
+	if choices := &m.Reward(t.Reward.Name).Choices; choices.Len() > 0 {
+		p.Choices = choices.Dense(0)
 	}
-	solution, err := q.Model.Solve(ctx, p)
+	solution, err := m.Solve(ctx, p)
 	if err != nil {
 		return nil, err
 	}
-	return solution.Policy, nil
+	policy := solution.Policy
+	for s := range uint32(n) {
+		if policy[s] != sparse.None {
+			here, _ := m.Choices(s)
+			there, _ := q.Model.Choices(s)
+			policy[s] += there - here
+		}
+	}
+	return policy, nil
 }
 
 // GoalSet returns the training-compatible goal set (Definition 6) for package lp, with rewards in

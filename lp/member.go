@@ -58,14 +58,8 @@ func newJudge(g GoalSet, yes check.Kind) *judge {
 func (j *judge) restricted() *sparse.MDP {
 	if j.model == nil {
 		j.model = j.g.Model
-		if j.relevant.Count() < j.g.Model.NumStates() {
-			rest := sparse.NewBitset(j.g.Model.NumStates())
-			for s := range uint32(j.g.Model.NumStates()) {
-				if !j.relevant.Has(s) {
-					rest.Set(s)
-				}
-			}
-			j.model = j.g.Model.WithoutChoices(rest)
+		if n := j.g.Model.NumStates(); j.relevant.Count() < n {
+			j.model = j.g.Model.WithoutChoices(j.relevant.Complement(n))
 		}
 	}
 	return j.model

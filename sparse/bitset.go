@@ -49,5 +49,17 @@ func (b Bitset) First() uint32 {
 	return None
 }
 
+// Complement returns the set of those of 0..n-1 that are not in the set, which is over as many.
+func (b Bitset) Complement(n int) Bitset {
+	out := make(Bitset, len(b))
+	for i, w := range b {
+		out[i] = ^w
+	}
+	if n%64 != 0 {
+		out[len(out)-1] &= 1<<(n%64) - 1
+	}
+	return out
+}
+
 // Clone returns a copy.
 func (b Bitset) Clone() Bitset { return append(Bitset(nil), b...) }
