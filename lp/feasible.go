@@ -283,6 +283,27 @@ func (f *feasibility) proveNo(y []float64, believed string) {
 	}
 	f.best.Why = believed
 	if f.prove(&f.best, No, c) {
-		f.best.Why = "no reward meets the linear system: its rows contradict one another"
+		f.best.Why = "no reward meets the linear system: its rows contradict one another" + f.overlap()
 	}
+}
+
+// overlap says which labels that the constraints mention mean one reward because some state carries
+// both, which is easily overlooked.
+func (f *feasibility) overlap() string {
+	var labels []check.Term
+	for i := range f.g.Constraints {
+		for _, t := range f.g.Constraints[i].Terms {
+			for _, other := range labels {
+				for s := range t.Label.All() {
+					if t.Name != other.Name && other.Label.Has(s) {
+						return fmt.Sprintf("; r[%s] and r[%s] are the same reward, because state %s carries both labels", other.Name, t.Name, f.g.Model.StateName(s))
+					}
+				}
+			}
+			if t.Label != nil {
+				labels = append(labels, t)
+			}
+		}
+	}
+	return ""
 }
