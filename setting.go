@@ -140,8 +140,9 @@ func (s *Setting) Unknown() *Analysis {
 	return a
 }
 
-// Memory returns about how many bytes the analysis of a model takes beside the model.
-func Memory(m *sparse.MDP) int { return 80*m.NumStates() + 4*m.NumChoices() + 8*m.NumBranches() }
+// Memory returns about how many bytes the analysis of a model takes beside the model: the training
+// solve and then the counting, on two workers.
+func Memory(m *sparse.MDP) int { return 120*m.NumStates() + 4*m.NumChoices() + 16*m.NumBranches() }
 
 // check decides the assumptions of Theorem 2 and what follows.
 func (a *Analysis) check() {

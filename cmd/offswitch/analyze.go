@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"time"
 
@@ -9,9 +8,6 @@ import (
 
 	"offswitch"
 )
-
-// memoryWorthSaying is the need of memory that is announced even to a log.
-const memoryWorthSaying = 1 << 30
 
 type analyzeOptions struct {
 	situation
@@ -34,8 +30,8 @@ of the goals that training allows the agent avoids the off switch. Exit code 0: 
 				return err
 			}
 			q.New = o.fresh
-			if need := offswitch.Memory(q.Model); s.progress() != nil || need > memoryWorthSaying {
-				fmt.Fprintf(s.stderr, "offswitch: the analysis needs about %d MB beside the model's %d MB\n", need>>20, q.Model.Bytes()>>20)
+			if err := s.needs("the analysis", offswitch.Memory(q.Model)); err != nil {
+				return err
 			}
 			report := func(a *offswitch.Analysis) *offswitch.Report { return a.Report(time.Since(s.begun)) }
 			keep := func(a *offswitch.Analysis) {

@@ -10,6 +10,9 @@ import (
 	"offswitch/sparse/file"
 )
 
+// bytesPerGeneratedState is what exploring takes a state, model included, in the largest family.
+const bytesPerGeneratedState = 250
+
 func newGen(s *session) *cobra.Command {
 	var o bench.Options
 	var out string
@@ -31,6 +34,9 @@ func newGen(s *session) *cobra.Command {
 			}
 			if o.States < family.MinStates {
 				return fmt.Errorf("--states %d: %s, want %d to 4000000000", o.States, family.Name, family.MinStates)
+			}
+			if err := s.needs(fmt.Sprintf("%s of %d states", family.Name, o.States), o.States*bytesPerGeneratedState); err != nil {
+				return err
 			}
 			o.Progress = s.progress()
 			m, err := family.Generate(c.Context(), o)
