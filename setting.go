@@ -142,7 +142,13 @@ func (s *Setting) Unknown() *Analysis {
 
 // Memory returns about how many bytes the analysis of a model takes beside the model: the training
 // solve and then the counting, on two workers.
-func Memory(m *sparse.MDP) int { return 120*m.NumStates() + 4*m.NumChoices() + 16*m.NumBranches() }
+func Memory(m *sparse.MDP) int {
+	n := 120*m.NumStates() + 4*m.NumChoices() + 16*m.NumBranches()
+	if !m.Deterministic() {
+		n += 150 * m.NumStates()
+	}
+	return n
+}
 
 // check decides the assumptions of Theorem 2 and what follows.
 func (a *Analysis) check() {

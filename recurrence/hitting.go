@@ -29,7 +29,7 @@ type hitting struct {
 	target      []uint32
 	probability []float64
 	value       []float64 // h, but 1 at x
-	return_     float64   // h at x
+	again       float64   // h at x
 }
 
 func newHitting(m *sparse.MDP, before *Predecessors, inside sparse.Bitset, gamma float64) *hitting {
@@ -55,7 +55,7 @@ func (h *hitting) verdict(ctx context.Context, x, start, distance uint32, want f
 		h.build()
 		beyond := 0.0
 		if !complete {
-			beyond = math.Pow(h.gamma, float64(radius)+1) * (1 + 1e-9)
+			beyond = math.Pow(h.gamma*(1+h.m.RowExcess()), float64(radius)+1) * (1 + 1e-9)
 		}
 		atStart, atX = h.solve(ctx, start, beyond, want)
 		v = compare(h.gamma, atStart, atX)
@@ -123,7 +123,7 @@ func (h *hitting) build() {
 	}
 	h.value = append(h.value[:0], make([]float64, len(h.ball)+1)...)
 	h.value[0] = 1
-	h.return_ = 0
+	h.again = 0
 }
 
 func (h *hitting) allowed(choice uint32) bool {
@@ -189,7 +189,7 @@ func (h *hitting) settle(ctx context.Context, start uint32, beyond, want float64
 			q := h.backup(at)
 			slot := &h.value[at]
 			if at == 0 {
-				slot = &h.return_
+				slot = &h.again
 			}
 			residual = max(residual, math.Abs(q-*slot))
 			*slot = q
@@ -197,7 +197,7 @@ func (h *hitting) settle(ctx context.Context, start uint32, beyond, want float64
 		stop := ctx.Err() != nil
 		if stop || residual <= max(enough*(1-modulus), rounding) {
 			off := h.error(modulus, rounding)
-			atStart, atX = h.around(start, off), interval{max(h.return_-off, 0), min(h.return_+off, 1)}
+			atStart, atX = h.around(start, off), interval{max(h.again-off, 0), min(h.again+off, 1)}
 			floor := 4 * rounding / (1 - modulus)
 			decided := compare(h.gamma, atStart, atX) != Undecided
 			if stop || off <= floor || decided && (want == 0 || relativeWidth(h.gamma, atStart, atX) <= want/2) {
@@ -211,7 +211,7 @@ func (h *hitting) settle(ctx context.Context, start uint32, beyond, want float64
 // error returns a proved bound of the distance of the values from the solution, by one Jacobi
 // sweep, which changes nothing.
 func (h *hitting) error(modulus, rounding float64) float64 {
-	residual := math.Abs(h.backup(0) - h.return_)
+	residual := math.Abs(h.backup(0) - h.again)
 	for at := uint32(1); at < uint32(len(h.ball)); at++ {
 		residual = max(residual, math.Abs(h.backup(at)-h.value[at]))
 	}
@@ -225,7 +225,7 @@ func (h *hitting) around(start uint32, off float64) interval {
 	case None:
 		return interval{0, h.value[len(h.ball)]}
 	case 0:
-		return interval{max(h.return_-off, 0), min(h.return_+off, 1)}
+		return interval{max(h.again-off, 0), min(h.again+off, 1)}
 	}
 	return interval{max(h.value[at]-off, 0), min(h.value[at]+off, 1)}
 }

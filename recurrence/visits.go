@@ -26,7 +26,9 @@ func (v Verdict) String() string {
 
 // Visits decides visit counts of states from one start state, s_new. The best visit count of x is
 // W_x(γ) = (h_x(s_new)/γ) / (1 - h_x(x)), where h_x(s) is the greatest E[γ^T] over policies and
-// T ≥ 1 the first time at x (DESIGN, "Visit counts"; Krakovna & Kramar, Definition 9).
+// T ≥ 1 the first time at x (DESIGN, "Visit counts"; Krakovna & Kramar, Definition 9). A choice all of
+// whose branches lead to one state is taken to lead there with probability 1, and distances count no
+// more than γ a step; otherwise probabilities count as they are stored.
 type Visits struct {
 	m          *sparse.MDP
 	start      uint32
