@@ -46,9 +46,9 @@ func ReadStates(r io.Reader, m *sparse.MDP, second string, each func(state uint3
 		if first && record[0] == "state" {
 			continue
 		}
-		state, err := m.FindState(record[0])
+		state, err := m.FindState(strings.TrimSpace(record[0]))
 		if err == nil {
-			err = each(state, record[1])
+			err = each(state, strings.TrimSpace(record[1]))
 		}
 		if err != nil {
 			return fmt.Errorf("line %d: %w", line, err)

@@ -49,7 +49,7 @@ type Answer struct {
 
 	// Ties lists the first MaxTies gaps that the error bound does not tell from the margin, of
 	// choices with different distributions, and NumTies counts them all. They keep an answer
-	// undecided unless they are proved to be exact ties.
+	// undecided unless they are proved exactly.
 	Ties    []Gap
 	NumTies int
 

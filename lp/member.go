@@ -158,8 +158,9 @@ func (j *judge) accept(a *Answer, r *reward, v *sparse.Solution, c *Certificate)
 	}
 	c.Kind = j.yes
 	if a.NumTies > 0 {
-		a.Why = fmt.Sprintf("%d untaken choices of S_train tie with the taken one within %.3g", a.NumTies, a.Ties[0].Error)
+		a.Why = fmt.Sprintf("%d untaken choices of S_train come within %.3g of the margin", a.NumTies, a.Ties[0].Error)
 		if j.g.Margin == 0 {
+			a.Why = fmt.Sprintf("%d untaken choices of S_train tie with the taken one within %.3g", a.NumTies, a.Ties[0].Error)
 			j.addClasses(c, r, v)
 		}
 	}
@@ -167,7 +168,11 @@ func (j *judge) accept(a *Answer, r *reward, v *sparse.Solution, c *Certificate)
 		return false
 	}
 	if a.NumTies > 0 {
-		a.Why += ", and are proved to be exactly equal"
+		if j.g.Margin == 0 {
+			a.Why += ", and are proved to be no better"
+		} else {
+			a.Why += ", and are proved to keep it"
+		}
 	}
 	return true
 }

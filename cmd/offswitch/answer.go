@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -66,9 +68,35 @@ func (o *goalOptions) register(c *cobra.Command) {
 	c.Flags().StringVar(&o.certificate, "certificate", "", "write what proves the answer to `FILE`")
 }
 
+// apart refuses outputs that would overwrite an input or one another.
+func apart(outputs, inputs []string) error {
+	var taken []os.FileInfo
+	for i, name := range append(inputs, outputs...) {
+		info, err := os.Stat(name)
+		if err != nil {
+			continue // an output that is not there yet, or an input that is no file
+		}
+		for _, other := range taken {
+			if i >= len(inputs) && os.SameFile(info, other) {
+				return fmt.Errorf("%s: the output would replace an input or another output", name)
+			}
+		}
+		taken = append(taken, info)
+	}
+	for i, name := range outputs {
+		if name != "" && slices.Contains(outputs[:i], name) {
+			return fmt.Errorf("%s: two outputs to one file", name)
+		}
+	}
+	return nil
+}
+
 // askGoalSet finds the training-compatible goal set, asks about it, and reports the answer. r holds
-// what the report says of the question.
-func (s *session) askGoalSet(ctx context.Context, path string, o goalOptions, r *goalSetReport, ask func(g lp.GoalSet) (lp.Answer, error)) error {
+// what the report says of the question; outputs are files to be written beside the certificate.
+func (s *session) askGoalSet(ctx context.Context, path string, o goalOptions, r *goalSetReport, outputs []string, ask func(g lp.GoalSet) (lp.Answer, error)) error {
+	if err := apart(append(outputs, o.certificate), []string{path, o.policy, r.Goal}); err != nil {
+		return err
+	}
 	q, _, err := s.question(ctx, path, o.situation)
 	if err != nil {
 		return err

@@ -31,7 +31,7 @@ Exit code 0: there is one. 1: there is none. 3: undecided.`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			r := &goalSetReport{Schema: "offswitch.feasible/1", Where: o.where}
-			return s.askGoalSet(c.Context(), args[0], o.goalOptions, r, func(g lp.GoalSet) (lp.Answer, error) {
+			return s.askGoalSet(c.Context(), args[0], o.goalOptions, r, []string{o.mps}, func(g lp.GoalSet) (lp.Answer, error) {
 				return o.ask(c.Context(), g)
 			})
 		},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -55,17 +56,22 @@ func goalReward(m *sparse.MDP, name string) ([]float64, error) {
 func readGoalCSV(r io.Reader, m *sparse.MDP) ([]float64, error) {
 	theta := make([]float64, m.NumStates())
 	seen := sparse.NewBitset(m.NumStates())
+	none := true
 	err := offswitch.ReadStates(r, m, "a reward", func(state uint32, text string) error {
 		if seen.Has(state) {
 			return fmt.Errorf("state %s stands twice", m.StateName(state))
 		}
 		seen.Set(state)
+		none = false
 		var err error
 		if theta[state], err = strconv.ParseFloat(text, 64); err != nil {
 			return fmt.Errorf("reward %q is not a number", text)
 		}
 		return nil
 	})
+	if err == nil && none {
+		err = errors.New("no rewards, want lines of a state and a reward")
+	}
 	return theta, err
 }
 
@@ -78,8 +84,9 @@ func readGoalNPY(r io.Reader, m *sparse.MDP) ([]float64, error) {
 	if len(h.Shape) != 1 || h.Shape[0] != m.NumStates() {
 		return nil, fmt.Errorf("shape %v, want (%d,): one number a state", h.Shape, m.NumStates())
 	}
-	if h.Type != "<f8" {
-		return nil, fmt.Errorf("numbers of type %s, want <f8", h.Type)
+	// The library leaves the quotes of the header's Python on.
+	if kind := strings.Trim(h.Type, "'\""); kind != "<f8" {
+		return nil, fmt.Errorf("numbers of type %s, want <f8", kind)
 	}
 	var theta []float64
 	if err := array.Read(&theta); err != nil {

@@ -16,6 +16,10 @@ const MaxViolations = 100
 // decided with math/big.
 const ExactBranches = 1 << 16
 
+// exactTotal bounds the length of all different exact rewards together: denominators multiply when
+// fractions are added.
+const exactTotal = 1 << 13
+
 // Violation is one reason why a certificate does not prove its answer.
 type Violation struct {
 	Rule string // short name of what is violated: schema, model, question, theta, box, constraint, tie, values, pair, choice, class, farkas, more
@@ -205,7 +209,16 @@ func (k *checker) reward() bool {
 		return false
 	}
 	k.exactTheta = make(map[uint32]*big.Rat, len(c.Exact))
+	distinct, length := make(map[string]bool), 0
 	for _, e := range c.Exact {
+		if !distinct[e.Value] {
+			distinct[e.Value] = true
+			length += len(e.Value)
+		}
+		if length > exactTotal {
+			k.fail("theta", "the exact rewards take more than %d characters", exactTotal)
+			return false
+		}
 		x, err := parseExact(e.Value)
 		if err != nil {
 			k.fail("theta", "state #%d: %v", e.State, err)
