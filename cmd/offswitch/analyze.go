@@ -22,7 +22,7 @@ func newAnalyze(s *session) *cobra.Command {
 		Long: `Finds the states that training visits, the states reachable from the new situation, and those among
 them that make avoiding shutdown pay; checks every assumption of Theorem 2; and says for what share
 of the goals that training allows the agent avoids the off switch. Exit code 0: the theorem applies.`,
-		Example: "  offswitch analyze testdata/coinrun.umb",
+		Example: "  go run ./cmd/offswitch analyze testdata/coinrun.umb",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			q, terminals, err := s.question(c.Context(), args[0], o.situation)

@@ -11,7 +11,7 @@ func newConvert(s *session) *cobra.Command {
 		Use:     "convert IN OUT",
 		Short:   "Write a model in another format",
 		Long:    "Reads a model and writes it in the format that the ending of OUT names:\n.umb, .umb.gz, .umb.xz, .drn, .drn.gz, .tra (with .lab, .sta, .srew and .trew) or .json (Gymnasium,\nwhich has no rewards of states: a model with some is refused).",
-		Example: "  offswitch convert testdata/coinrun.umb /tmp/coinrun.drn",
+		Example: "  go run ./cmd/offswitch convert testdata/coinrun.umb /tmp/coinrun.drn",
 		Args:    cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			m, _, err := file.Read(c.Context(), args[0])

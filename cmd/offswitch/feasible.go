@@ -27,7 +27,7 @@ seen in training, by the margin and under the conditions given. r[NAME] is the r
 of that name, or the common reward of the states that carry that label; r[state:NAME] and
 r[label:NAME] tell them apart. Conditions are linear: 'r[coin] - 2*r[end] >= 0.1'.
 Exit code 0: there is one. 1: there is none. 3: undecided.`,
-		Example: "  offswitch feasible testdata/worked.drn --where 'r[finish] - r[home] >= 0.1'",
+		Example: "  go run ./cmd/offswitch feasible testdata/worked.drn --where 'r[finish] - r[home] >= 0.1'",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			r := &goalSetReport{Schema: "offswitch.feasible/1", Where: o.where}

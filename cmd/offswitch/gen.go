@@ -25,7 +25,7 @@ func newGen(s *session) *cobra.Command {
 		Use:     "gen FAMILY -o OUT",
 		Short:   "Generate an environment",
 		Long:    "Writes a generated environment with training levels and a new situation that has an off switch.\nThe same options give the same environment. Families:\n\n" + strings.Join(summaries, "\n"),
-		Example: "  offswitch gen coinrun --states 100000 --seed 7 -o /tmp/coinrun.umb",
+		Example: "  go run ./cmd/offswitch gen coinrun --states 100000 --seed 7 -o /tmp/coinrun.umb",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			family, ok := bench.Find(args[0])

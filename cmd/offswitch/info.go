@@ -43,7 +43,7 @@ func newInfo(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "info MODEL",
 		Short:   "What is in a model",
-		Example: "  offswitch info testdata/coinrun.umb",
+		Example: "  go run ./cmd/offswitch info testdata/coinrun.umb",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			m, format, err := file.Read(c.Context(), args[0])

@@ -19,7 +19,7 @@ func newMember(s *session) *cobra.Command {
 		Long: `Decides whether the training policy is optimal for a reward in every state seen in training
 (Definition 6). Exit code 0: it is. 1: it is not, and the answer names the violated pair of choices.
 3: some choices tie within rounding.`,
-		Example: "  offswitch member testdata/coinrun.umb --goal coin",
+		Example: "  go run ./cmd/offswitch member testdata/coinrun.umb --goal coin",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			r := &goalSetReport{Schema: "offswitch.member/1", Goal: o.goal}

@@ -7,16 +7,19 @@ import (
 	"strconv"
 )
 
-// memoryWorthSaying is the need of memory that is announced even to a log.
-const memoryWorthSaying = 1 << 30
+// Needs of memory that are announced, to a person at a terminal and to a log.
+const (
+	memoryWorthSaying  = 1 << 27
+	memoryWorthLogging = 1 << 30
+)
 
-// needs says how much memory a job takes before it starts, on a terminal or when it is much, and
-// refuses the job when the machine has less to give.
+// needs says how much memory a job takes before it starts, when that is much, and refuses the job when
+// the machine has less to give.
 func (s *session) needs(job string, bytes int) error {
 	if free, ok := availableMemory(); ok && bytes > free {
 		return fmt.Errorf("%s needs about %d MB of memory, and %d MB are free", job, bytes>>20, free>>20)
 	}
-	if s.progress() != nil || bytes > memoryWorthSaying {
+	if bytes > memoryWorthLogging || bytes > memoryWorthSaying && s.progress() != nil {
 		fmt.Fprintf(s.stderr, "offswitch: %s needs about %d MB of memory\n", job, bytes>>20)
 	}
 	return nil

@@ -25,7 +25,7 @@ func newVerify(s *session) *cobra.Command {
 		Long: `Checks what member or feasible wrote with --certificate, by code that shares nothing with the
 solvers, with rounding accounted for. Exit code 0: the answer is proved. 1: it is not, and every
 reason found is listed.`,
-		Example: "  offswitch member testdata/worked.drn --goal coin --certificate /tmp/coin.json && offswitch verify testdata/worked.drn /tmp/coin.json",
+		Example: "  go run ./cmd/offswitch member testdata/worked.drn --goal coin --certificate /tmp/coin.json && go run ./cmd/offswitch verify testdata/worked.drn /tmp/coin.json",
 		Args:    cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			m, _, err := s.model(c.Context(), args[0], o)
