@@ -110,3 +110,30 @@ func TestInterrupt(t *testing.T) {
 		t.Errorf("%s", out.String())
 	}
 }
+
+// What README shows of the first command is what it prints.
+func TestReadme(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, shown, ok := strings.Cut(string(readme), "    $ go run ./cmd/offswitch analyze testdata/coinrun.umb\n")
+	if !ok {
+		t.Fatal("README does not show the command")
+	}
+	var out, errs bytes.Buffer
+	s := &session{stdout: &out, stderr: &errs}
+	if code := s.run(context.Background(), []string{"analyze", "../../testdata/coinrun.umb"}); code != exitYes {
+		t.Fatalf("exit code %d: %s", code, errs.String())
+	}
+	var want strings.Builder
+	for line := range strings.Lines(out.String()) {
+		if line != "\n" {
+			line = "    " + line
+		}
+		want.WriteString(line)
+	}
+	if !strings.HasPrefix(shown, want.String()) {
+		t.Errorf("README shows\n%s\nbut the command prints\n%s", shown[:min(len(shown), want.Len())], want.String())
+	}
+}
