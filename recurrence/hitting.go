@@ -51,7 +51,7 @@ func (h *hitting) verdict(ctx context.Context, x, start, distance uint32, want f
 	radius := distance + distance/2 + 8
 	for complete := false; !complete; radius *= 2 {
 		h.forget()
-		complete = h.gather(x, radius)
+		complete = h.gather(x, radius, math.MaxInt)
 		h.build()
 		beyond := 0.0
 		if !complete {
@@ -73,9 +73,9 @@ func (h *hitting) forget() {
 	h.ball = h.ball[:0]
 }
 
-// gather collects the states from which x is at most radius branches away, and reports whether
-// these are all that can reach it.
-func (h *hitting) gather(x, radius uint32) bool {
+// gather collects the states from which x is at most radius branches away, going no further once
+// there are most of them, and reports whether these are all that can reach it.
+func (h *hitting) gather(x, radius uint32, most int) bool {
 	h.ball = append(h.ball, x)
 	h.local[x] = 0
 	done := 0
@@ -83,6 +83,9 @@ func (h *hitting) gather(x, radius uint32) bool {
 		level := h.ball[done:]
 		if len(level) == 0 {
 			return true
+		}
+		if len(h.ball) >= most {
+			return false
 		}
 		done = len(h.ball)
 		for _, t := range level {
@@ -173,11 +176,7 @@ func (h *hitting) solve(ctx context.Context, start uint32, beyond, want float64)
 // problem's solution at start and at x. Any values v are within r/(1-γ) of the solution when one
 // backup moves none of them by more than r, rounding counted in (contraction).
 func (h *hitting) settle(ctx context.Context, start uint32, beyond, want float64) (atStart, atX interval) {
-	excess := 1 + h.m.RowExcess()
-	modulus := h.gamma * excess * (1 + 0x1p-50)
-	// A backup is at most γ·excess, and each of its roundings at most a unit of that; the last
-	// term is more than any underflow.
-	rounding := float64(h.m.MaxBranches()+4)*0x1p-53*modulus + 0x1p-1000
+	modulus, rounding := h.contraction()
 	if modulus >= 1 {
 		return interval{0, 1}, interval{0, 1}
 	}
@@ -187,10 +186,7 @@ func (h *hitting) settle(ctx context.Context, start uint32, beyond, want float64
 		residual := 0.0
 		for at := range uint32(len(h.ball)) {
 			q := h.backup(at)
-			slot := &h.value[at]
-			if at == 0 {
-				slot = &h.again
-			}
+			slot := h.slot(at)
 			residual = max(residual, math.Abs(q-*slot))
 			*slot = q
 		}
@@ -206,6 +202,22 @@ func (h *hitting) settle(ctx context.Context, start uint32, beyond, want float64
 			enough /= 64
 		}
 	}
+}
+
+// contraction returns the factor by which a backup brings values closer to the solution, and what
+// rounding may change in one: it is at most γ·Σp, and each of its roundings at most a unit of that;
+// the last term is more than any underflow.
+func (h *hitting) contraction() (modulus, rounding float64) {
+	modulus = h.gamma * (1 + h.m.RowExcess()) * (1 + 0x1p-50)
+	return modulus, float64(h.m.MaxBranches()+4)*0x1p-53*modulus + 0x1p-1000
+}
+
+// slot returns where the value of h at a position is kept.
+func (h *hitting) slot(at uint32) *float64 {
+	if at == 0 {
+		return &h.again
+	}
+	return &h.value[at]
 }
 
 // error returns a proved bound of the distance of the values from the solution, by one Jacobi

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -139,8 +140,8 @@ func Interval(verdicts []Verdict) (lower, upper int) {
 // Count decides for every reachable state whether its visit count exceeds 1. Where the
 // environment is deterministic every verdict is exact: with d the distance from the start and c
 // the shortest cycle, γ^(d-1) + γ^c > 1. Elsewhere the cycles of the graph say no, the cycles of
-// certain choices say yes, and what remains is solved one state at a time, on as much of the model
-// as the verdict takes. The cost is linear in the model and, for each state whose verdict is not
+// certain choices and chains of short ways say yes, and what remains is solved one state at a time, on
+// as much of the model as the verdict takes. The cost is linear in the model and, for each state whose verdict is not
 // clear from a closed walk through it, a search for its shortest cycle or a solve. When the context ends, the verdicts so far are returned, Partial. The
 // error is a discount out of range.
 func (v *Visits) Count(ctx context.Context, o CountOptions) (*Counts, error) {
@@ -323,7 +324,13 @@ func (c *counting) bySolving(ctx context.Context) {
 	})
 }
 
+// solve decides about states with policies that stay inside: by chains where there are many states,
+// and then one by one. A state that counts is one that counts over all policies.
 func (c *counting) solve(ctx context.Context, states []uint32, inside sparse.Bitset, answer func(uint32, Verdict)) {
+	if len(states) >= chainsWorthwhile {
+		c.byChains(ctx, inside, states, func(s uint32) { answer(s, Counted) })
+		states = slices.DeleteFunc(slices.Clone(states), func(s uint32) bool { return c.out.Extended[s] == Counted })
+	}
 	c.each(ctx, "visit counts", states, func() func(uint32) {
 		h := newHitting(c.m, c.before, inside, c.gamma)
 		return func(s uint32) {
