@@ -25,7 +25,11 @@ func load(t testing.TB, path string) *sparse.MDP {
 
 func analyze(t testing.TB, q offswitch.Question) *offswitch.Analysis {
 	t.Helper()
-	ctx := context.Background()
+	return analyzeUntil(t, context.Background(), q)
+}
+
+func analyzeUntil(t testing.TB, ctx context.Context, q offswitch.Question) *offswitch.Analysis {
+	t.Helper()
 	training, err := offswitch.Train(ctx, q)
 	if err != nil {
 		t.Fatal(err)
@@ -303,18 +307,7 @@ func TestInterruptedAnalysisIsPartial(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	q := offswitch.Question{Model: load(t, "testdata/worked.drn"), Discount: 0.9}
-	training, err := offswitch.Train(ctx, q)
-	if err != nil {
-		t.Fatal(err)
-	}
-	setting, err := offswitch.NewSetting(q, training)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, err := setting.Analyze(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
+	a := analyzeUntil(t, ctx, q)
 	full := analyze(t, q)
 	if !a.Partial || a.Applies != offswitch.Undecided || a.Extended.Lower > full.Extended.Lower || a.Extended.Upper < full.Extended.Upper {
 		t.Errorf("partial %v, applies %v, count %v", a.Partial, a.Applies, a.Extended)

@@ -12,6 +12,8 @@ import (
 	"offswitch/sparse/internal/modeltest"
 )
 
+var format = modeltest.Format{Read: Read, Write: Write}
+
 func write(t testing.TB, m *sparse.MDP) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -150,24 +152,14 @@ func TestErrors(t *testing.T) {
 }
 
 func TestWriteErrors(t *testing.T) {
-	for what, make := range map[string]func(*sparse.Builder){
+	format.WriteErrors(t, 1, map[string]func(*sparse.Builder){
 		"label":           func(b *sparse.Builder) { b.Label(`a"b`, 0) },
 		"label \"init\"":  func(b *sparse.Builder) { b.Label("init", 0) },
 		"action":          func(b *sparse.Builder) { b.AddChoice(0, "a b", sparse.Branch{Target: 0, Probability: 1}) },
 		"action \"__NOLA": func(b *sparse.Builder) { b.AddChoice(0, "__NOLABEL__", sparse.Branch{Target: 0, Probability: 1}) },
 		"reward":          func(b *sparse.Builder) { b.DeclareReward("") },
 		"name":            func(b *sparse.Builder) { b.Name(0, "a\nb") },
-	} {
-		b := sparse.NewBuilder(1)
-		make(b)
-		m, err := b.Build()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := Write(new(bytes.Buffer), m); err == nil || !strings.Contains(err.Error(), what) {
-			t.Errorf("%s: error %v", what, err)
-		}
-	}
+	})
 }
 
 func FuzzRead(f *testing.F) {
@@ -181,18 +173,5 @@ func FuzzRead(f *testing.F) {
 		shape.States = 6
 		f.Add(write(f, modeltest.Random(rand.New(rand.NewPCG(seed, 2)), shape)))
 	}
-	f.Fuzz(func(t *testing.T, file []byte) {
-		m, err := Read(bytes.NewReader(file))
-		if err != nil {
-			return
-		}
-		again := write(t, m)
-		got, err := Read(bytes.NewReader(again))
-		if err != nil {
-			t.Fatalf("%v\n%s", err, again)
-		}
-		if d := modeltest.Diff(m, got); d != "" {
-			t.Fatalf("%s\n%s", d, again)
-		}
-	})
+	format.Fuzz(f)
 }

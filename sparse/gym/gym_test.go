@@ -13,6 +13,8 @@ import (
 	"offswitch/sparse/internal/modeltest"
 )
 
+var format = modeltest.Format{Read: Read, Write: Write}
+
 func write(t testing.TB, m *sparse.MDP) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -173,7 +175,7 @@ func TestErrors(t *testing.T) {
 
 func TestWriteErrors(t *testing.T) {
 	loop := sparse.Branch{Target: 0, Probability: 1}
-	for what, make := range map[string]func(*sparse.Builder){
+	format.WriteErrors(t, 2, map[string]func(*sparse.Builder){
 		"two choices":      func(b *sparse.Builder) { b.AddChoice(0, "a", loop); b.AddChoice(0, "a", loop) },
 		"called \"1\"":     func(b *sparse.Builder) { b.AddChoice(0, "1", loop); b.AddChoice(0, "", loop) },
 		"of state #0":      func(b *sparse.Builder) { b.StateReward("r", 0, 1) },
@@ -190,17 +192,7 @@ func TestWriteErrors(t *testing.T) {
 			v.Append([]uint64{1})
 			b.SetNames(v)
 		},
-	} {
-		b := sparse.NewBuilder(2)
-		make(b)
-		m, err := b.Build()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := Write(new(bytes.Buffer), m); err == nil || !strings.Contains(err.Error(), what) {
-			t.Errorf("%s: error %v", what, err)
-		}
-	}
+	})
 }
 
 func FuzzRead(f *testing.F) {
@@ -216,18 +208,5 @@ func FuzzRead(f *testing.F) {
 	}
 	f.Add([]byte(`{"x": {"a": [[0.5, "x", 0, true], [0.5, "y", 0, false]]}, "y": {"a": [[1, "x", 0, false]]}}`))
 	f.Add([]byte(`{"1": {"a": [[1, 0, 0, 1]], "b": [[1, 0.0, 2, 0]]}, "0": {}}`))
-	f.Fuzz(func(t *testing.T, file []byte) {
-		m, err := Read(bytes.NewReader(file))
-		if err != nil {
-			return
-		}
-		again := write(t, m)
-		got, err := Read(bytes.NewReader(again))
-		if err != nil {
-			t.Fatalf("%v\n%s", err, again)
-		}
-		if d := modeltest.Diff(m, got); d != "" {
-			t.Fatalf("%s\n%s", d, again)
-		}
-	})
+	format.Fuzz(f)
 }
