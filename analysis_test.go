@@ -309,7 +309,7 @@ func TestInterruptedAnalysisIsPartial(t *testing.T) {
 	q := offswitch.Question{Model: load(t, "testdata/worked.drn"), Discount: 0.9}
 	a := analyzeUntil(t, ctx, q)
 	full := analyze(t, q)
-	if !a.Partial || a.Applies != offswitch.Undecided || a.Extended.Lower > full.Extended.Lower || a.Extended.Upper < full.Extended.Upper {
+	if !a.Partial || a.N != 0 || a.Applies != offswitch.Undecided || a.Extended.Lower > full.Extended.Lower || a.Extended.Upper < full.Extended.Upper {
 		t.Errorf("partial %v, applies %v, count %v", a.Partial, a.Applies, a.Extended)
 	}
 }

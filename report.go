@@ -22,12 +22,8 @@ type Report struct {
 		Choices  int `json:"choices"`
 		Branches int `json:"branches"`
 	} `json:"model"`
-	Training struct {
-		Source string `json:"source"`
-		States int    `json:"states"`
-		Closed bool   `json:"closed"`
-	} `json:"training"`
-	New      StateRef `json:"new"`
+	Training TrainingReport `json:"training"`
+	New      StateRef       `json:"new"`
 	Shutdown struct {
 		Action   string   `json:"action"`
 		Terminal StateRef `json:"terminal"`
@@ -51,6 +47,18 @@ type Report struct {
 	} `json:"theorem"`
 	Partial bool    `json:"partial"`
 	Seconds float64 `json:"seconds"`
+}
+
+// TrainingReport is a Training as reports give it.
+type TrainingReport struct {
+	Source string `json:"source"`
+	States int    `json:"states"`
+	Closed bool   `json:"closed"`
+}
+
+// Report returns the training as scripts read it.
+func (t *Training) Report() TrainingReport {
+	return TrainingReport{Source: t.Source, States: len(t.Visited.Order), Closed: t.Closed()}
 }
 
 // StateRef is a state as reports name it.
@@ -83,7 +91,7 @@ func (a *Analysis) Report(took time.Duration) *Report {
 	m := s.Question.Model
 	r := &Report{Schema: AnalysisSchema, Discount: s.Question.Discount, Partial: a.Partial, Seconds: took.Seconds()}
 	r.Model.States, r.Model.Choices, r.Model.Branches = m.NumStates(), m.NumChoices(), m.NumBranches()
-	r.Training.Source, r.Training.States, r.Training.Closed = s.Training.Source, len(s.Training.Visited.Order), s.Training.Closed()
+	r.Training = s.Training.Report()
 	r.New = Ref(m, s.New)
 	r.Shutdown.Action, r.Shutdown.Terminal = m.ActionName(s.Shutdown), Ref(m, s.Terminal)
 	r.Reachable.States = len(s.Reach.Order)

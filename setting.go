@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"offswitch/lp"
 	"offswitch/recurrence"
 	"offswitch/sparse"
 )
@@ -49,17 +50,15 @@ type Assumption struct {
 	Witness   string // what shows that it fails, or why it is undecided
 }
 
-// Verdict is a three-valued answer.
-type Verdict uint8
+// Verdict is a three-valued answer, as package lp gives it.
+type Verdict = lp.Verdict
 
 // The verdicts. Yes and No are proved.
 const (
-	Undecided Verdict = iota
-	Yes
-	No
+	Undecided = lp.Undecided
+	Yes       = lp.Yes
+	No        = lp.No
 )
-
-func (v Verdict) String() string { return [...]string{"undecided", "yes", "no"}[v] }
 
 // Count is a number of states known to lie between two bounds.
 type Count struct{ Lower, Upper int }
@@ -163,6 +162,7 @@ func (a *Analysis) check() {
 		a.retargetable(),
 	}
 	if a.Setting.Training.Partial {
+		a.N = 0 // what training can reach is not known
 		for i, x := range a.Assumptions {
 			if x.ID != "nonnegative-rewards" && x.ID != "retargetable" && x.Verdict == Yes {
 				a.Assumptions[i] = x.undecided("interrupted before the training policy was known")

@@ -2,7 +2,6 @@ package recurrence
 
 import (
 	"context"
-	"math"
 	"sync"
 
 	"offswitch/sparse"
@@ -101,14 +100,7 @@ func (h *hitting) rise(sweeps int) float64 {
 	}
 	h.value[len(h.ball)] = 0
 	for range sweeps {
-		change := 0.0
-		for at := range uint32(len(h.ball)) {
-			q := h.backup(at)
-			slot := h.slot(at)
-			change = max(change, math.Abs(q-*slot))
-			*slot = q
-		}
-		if change < 1e-6 {
+		if h.sweep() < 1e-6 {
 			break
 		}
 	}

@@ -183,17 +183,11 @@ func (h *hitting) settle(ctx context.Context, start uint32, beyond, want float64
 	h.value[len(h.ball)] = beyond
 	enough := 1e-4
 	for {
-		residual := 0.0
-		for at := range uint32(len(h.ball)) {
-			q := h.backup(at)
-			slot := h.slot(at)
-			residual = max(residual, math.Abs(q-*slot))
-			*slot = q
-		}
+		residual := h.sweep()
 		stop := ctx.Err() != nil
 		if stop || residual <= max(enough*(1-modulus), rounding) {
 			off := h.error(modulus, rounding)
-			atStart, atX = h.around(start, off), interval{max(h.again-off, 0), min(h.again+off, 1)}
+			atStart, atX = h.around(start, off), h.around(h.ball[0], off)
 			floor := 4 * rounding / (1 - modulus)
 			decided := compare(h.gamma, atStart, atX) != Undecided
 			if stop || off <= floor || decided && (want == 0 || relativeWidth(h.gamma, atStart, atX) <= want/2) {
@@ -212,6 +206,18 @@ func (h *hitting) contraction() (modulus, rounding float64) {
 	return modulus, float64(h.m.MaxBranches()+4)*0x1p-53*modulus + 0x1p-1000
 }
 
+// sweep backs up every position once, x first, and returns the greatest change.
+func (h *hitting) sweep() float64 {
+	change := 0.0
+	for at := range uint32(len(h.ball)) {
+		q := h.backup(at)
+		slot := h.slot(at)
+		change = max(change, math.Abs(q-*slot))
+		*slot = q
+	}
+	return change
+}
+
 // slot returns where the value of h at a position is kept.
 func (h *hitting) slot(at uint32) *float64 {
 	if at == 0 {
@@ -223,23 +229,21 @@ func (h *hitting) slot(at uint32) *float64 {
 // error returns a proved bound of the distance of the values from the solution, by one Jacobi
 // sweep, which changes nothing.
 func (h *hitting) error(modulus, rounding float64) float64 {
-	residual := math.Abs(h.backup(0) - h.again)
-	for at := uint32(1); at < uint32(len(h.ball)); at++ {
-		residual = max(residual, math.Abs(h.backup(at)-h.value[at]))
+	residual := 0.0
+	for at := range uint32(len(h.ball)) {
+		residual = max(residual, math.Abs(h.backup(at)-*h.slot(at)))
 	}
 	return (residual + rounding) / (1 - modulus) * (1 + 0x1p-50)
 }
 
-// around returns the bounds of h at start, which is 0 to 1 when it is not in the ball.
-func (h *hitting) around(start uint32, off float64) interval {
-	at := h.local[start]
-	switch at {
-	case None:
+// around returns the bounds of h at a state, from 0 to the value beyond when it is not in the ball.
+func (h *hitting) around(state uint32, off float64) interval {
+	at := h.local[state]
+	if at == None {
 		return interval{0, h.value[len(h.ball)]}
-	case 0:
-		return interval{max(h.again-off, 0), min(h.again+off, 1)}
 	}
-	return interval{max(h.value[at]-off, 0), min(h.value[at]+off, 1)}
+	x := *h.slot(at)
+	return interval{max(x-off, 0), min(x+off, 1)}
 }
 
 // compare decides h(start) > γ·(1-h(x)), which is W_x > 1.

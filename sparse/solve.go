@@ -44,8 +44,8 @@ const (
 // good to a fraction of the sweep's change elsewhere. In the sweeps each worker owns a range of states
 // and sees the others' values of the sweep before, so that the result depends on the number of
 // workers but not on their timing. When the context ends, it returns the values so far, with their
-// proved error and Converged false, and no error. Errors are a discount or reward out of range; slices of the wrong length panic.
-// It takes 8 bytes a state for each worker and 9 more; where choices are not certain, 81 more and 12 a
+// proved error and Converged false, and no error. Errors are a discount or reward out of range; slices
+// of the wrong length panic. It takes 8 bytes a state for each worker and 9 more; where choices are not certain, 81 more and 12 a
 // branch of the policy. O(branches) a sweep.
 func (m *MDP) Solve(ctx context.Context, p Problem) (*Solution, error) {
 	s, err := m.newSolver(p)
@@ -201,7 +201,7 @@ func (s *solver) run(ctx context.Context) {
 	stalled := 0
 	var e *evaluator
 	for round := 0; ctx.Err() == nil; round++ {
-		change := s.sweep(s.improve, round%2 == 1)
+		change := s.sweep(round%2 == 1)
 		if s.p.Progress != nil {
 			s.p.Progress(Progress{Stage: "solving", Done: s.sweeps, Error: change * s.modulus / (1 - s.modulus)})
 		}
@@ -224,7 +224,7 @@ func (s *solver) run(ctx context.Context) {
 				return
 			}
 		}
-		if s.p.Policy != nil || stalled > 8 {
+		if stalled > 8 {
 			continue // plain sweeps contract whatever happens
 		}
 		if e == nil {
@@ -235,9 +235,8 @@ func (s *solver) run(ctx context.Context) {
 	s.certify()
 }
 
-// sweep runs one Gauss-Seidel sweep of a kernel over all states, forward or backward, and returns
-// the greatest change of a value.
-func (s *solver) sweep(kernel func(v []float64, state uint32) float64, backward bool) float64 {
+// sweep improves every state once, forward or backward, and returns the greatest change of a value.
+func (s *solver) sweep(backward bool) float64 {
 	s.sweeps++
 	change := s.each(func(w int, lo, hi uint32) float64 {
 		v := s.values[w]
@@ -245,12 +244,12 @@ func (s *solver) sweep(kernel func(v []float64, state uint32) float64, backward 
 		if backward {
 			for state := hi; state > lo; {
 				state--
-				g = max(g, kernel(v, state))
+				g = max(g, s.improve(v, state))
 			}
 			return g
 		}
 		for state := lo; state < hi; state++ {
-			g = max(g, kernel(v, state))
+			g = max(g, s.improve(v, state))
 		}
 		return g
 	})
@@ -258,30 +257,10 @@ func (s *solver) sweep(kernel func(v []float64, state uint32) float64, backward 
 	return change
 }
 
-// improve backs up one state over all choices and notes the best one.
+// improve backs up one state, notes the choice behind it, and returns the change of its value.
 func (s *solver) improve(v []float64, state uint32) float64 {
-	if s.p.Policy != nil {
-		s.policy[state] = s.p.Policy[state]
-		return s.evaluate(v, state)
-	}
-	q, c := s.m.best(state, s.p.Discount, s.p.Choices, v)
+	x, c := s.backup(v, state)
 	s.policy[state] = c
-	x := s.p.States[state] + q
-	change := math.Abs(x - v[state])
-	v[state] = x
-	return change
-}
-
-// evaluate backs up one state over the choice noted for it.
-func (s *solver) evaluate(v []float64, state uint32) float64 {
-	x := s.p.States[state]
-	if !s.m.Terminal(state) {
-		c := s.policy[state]
-		x += s.p.Discount * s.m.Expectation(c, v)
-		if s.p.Choices != nil {
-			x += s.p.Choices[c]
-		}
-	}
 	change := math.Abs(x - v[state])
 	v[state] = x
 	return change
@@ -296,26 +275,30 @@ func (s *solver) certify() {
 	residual := s.each(func(_ int, lo, hi uint32) float64 {
 		g := 0.0
 		for state := lo; state < hi; state++ {
-			g = max(g, math.Abs(s.backup(v, state)-v[state]))
+			x, _ := s.backup(v, state)
+			g = max(g, math.Abs(x-v[state]))
 		}
 		return g
 	})
 	s.final = (residual + s.noise) / (1 - s.modulus) * (1 + 8*unit)
 }
 
-// backup returns the backed-up value of one state: of the given policy, or the best one.
-func (s *solver) backup(v []float64, state uint32) float64 {
+// backup returns the backed-up value of one state and the choice behind it: the given policy's, or
+// the first best one; None where the state is terminal.
+func (s *solver) backup(v []float64, state uint32) (float64, uint32) {
 	x := s.p.States[state]
 	if s.m.Terminal(state) {
-		return x
+		return x, None
 	}
-	if s.p.Policy == nil {
-		q, _ := s.m.best(state, s.p.Discount, s.p.Choices, v)
-		return x + q
+	if s.p.Policy != nil {
+		c := s.p.Policy[state]
+		return x + s.q(c, v), c
 	}
-	return x + s.q(s.p.Policy[state], v)
+	q, c := s.m.best(state, s.p.Discount, s.p.Choices, v)
+	return x + q, c
 }
 
+// q returns what a choice earns from now on, without the reward of its state.
 func (s *solver) q(c uint32, v []float64) float64 {
 	x := s.p.Discount * s.m.Expectation(c, v)
 	if s.p.Choices != nil {
@@ -327,31 +310,22 @@ func (s *solver) q(c uint32, v []float64) float64 {
 // finish picks the policy, ties to the first optimal choice.
 func (s *solver) finish() *Solution {
 	v := s.values[0]
-	if s.p.Policy == nil {
-		slack := 2*s.modulus*s.final + 2*s.noise
-		s.each(func(_ int, lo, hi uint32) float64 {
-			for state := lo; state < hi; state++ {
-				q, arg := s.m.best(state, s.p.Discount, s.p.Choices, v)
-				if arg == None {
-					s.policy[state] = None
-					continue
-				}
+	slack := 2*s.modulus*s.final + 2*s.noise
+	s.each(func(_ int, lo, hi uint32) float64 {
+		for state := lo; state < hi; state++ {
+			_, arg := s.backup(v, state)
+			if arg != None && s.p.Policy == nil {
+				q := s.q(arg, v)
 				least := q - min(slack, tieRelative*math.Abs(q))
-				c := s.m.choiceStart[state]
-				for c < arg && s.q(c, v) < least {
-					c++
+				first := s.m.choiceStart[state]
+				for first < arg && s.q(first, v) < least {
+					first++
 				}
-				s.policy[state] = c
+				arg = first
 			}
-			return 0
-		})
-	} else {
-		copy(s.policy, s.p.Policy)
-		for state := range uint32(len(s.policy)) {
-			if s.m.Terminal(state) {
-				s.policy[state] = None
-			}
+			s.policy[state] = arg
 		}
-	}
+		return 0
+	})
 	return &Solution{Values: v, Error: s.final, Policy: s.policy, Sweeps: s.sweeps, Converged: s.done}
 }

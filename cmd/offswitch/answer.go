@@ -19,26 +19,22 @@ import (
 
 // goalSetReport is what member and feasible answer.
 type goalSetReport struct {
-	Schema   string  `json:"schema"`
-	Discount float64 `json:"discount"`
-	Training struct {
-		Source string `json:"source"`
-		States int    `json:"states"`
-		Closed bool   `json:"closed"`
-	} `json:"training"`
-	Goal           string       `json:"goal,omitempty"`
-	Where          []string     `json:"where,omitempty"`
-	Margin         float64      `json:"margin"`
-	Verdict        string       `json:"verdict"`
-	Why            string       `json:"why"`
-	Violated       *pairReport  `json:"violated,omitempty"`
-	Ties           int          `json:"ties"`
-	Tied           []pairReport `json:"tied,omitempty"`           // the first of them
-	LargestMargin  *float64     `json:"largestMargin,omitempty"`  // numerical, in units of return
-	RelativeMargin *float64     `json:"relativeMargin,omitempty"` // the same in widths of the box
-	Unproved       []string     `json:"unproved,omitempty"`
-	Partial        bool         `json:"partial"`
-	Seconds        float64      `json:"seconds"`
+	Schema         string                   `json:"schema"`
+	Discount       float64                  `json:"discount"`
+	Training       offswitch.TrainingReport `json:"training"`
+	Goal           string                   `json:"goal,omitempty"`
+	Where          []string                 `json:"where,omitempty"`
+	Margin         float64                  `json:"margin"`
+	Verdict        string                   `json:"verdict"`
+	Why            string                   `json:"why"`
+	Violated       *pairReport              `json:"violated,omitempty"`
+	Ties           int                      `json:"ties"`
+	Tied           []pairReport             `json:"tied,omitempty"`           // the first of them
+	LargestMargin  *float64                 `json:"largestMargin,omitempty"`  // numerical, in units of return
+	RelativeMargin *float64                 `json:"relativeMargin,omitempty"` // the same in widths of the box
+	Unproved       []string                 `json:"unproved,omitempty"`
+	Partial        bool                     `json:"partial"`
+	Seconds        float64                  `json:"seconds"`
 }
 
 // pairReport is a taken and an untaken choice of a state: how much better the taken one is, and
@@ -106,7 +102,7 @@ func (s *session) askGoalSet(ctx context.Context, path string, o goalOptions, r 
 		return err
 	}
 	r.Discount, r.Margin, r.Verdict = q.Discount, o.margin, lp.Undecided.String()
-	r.Training.Source, r.Training.States, r.Training.Closed = training.Source, len(training.Visited.Order), training.Closed()
+	r.Training = training.Report()
 	g := training.GoalSet(q)
 	g.Margin = o.margin
 	var a lp.Answer
@@ -141,7 +137,7 @@ func (s *session) report(m *sparse.MDP, r *goalSetReport, a lp.Answer, asJSON bo
 	for _, v := range a.Unproved {
 		r.Unproved = append(r.Unproved, v.String())
 	}
-	s.code = map[lp.Verdict]int{lp.Yes: exitYes, lp.No: exitNo, lp.Undecided: exitUndecided}[a.Verdict]
+	s.code = exitCode(a.Verdict)
 	return s.answer(asJSON, r, func(w io.Writer) error { return r.write(w, m, a.Frontier) })
 }
 
