@@ -77,13 +77,13 @@ func TestWorkedByHand(t *testing.T) {
 		return s
 	}
 	door := state("door")
-	reach := recurrence.Forward(m, door)
+	reach := new(recurrence.Search).Forward(m, door)
 	for name, want := range map[string]uint32{"door": 0, "off": 1, "a": 1, "b": 1, "c": 2, "d": 1, "pit": 1, "home": recurrence.None} {
 		if d := reach.Distance[state(name)]; d != want {
 			t.Errorf("distance to %s is %d, want %d", name, d, want)
 		}
 	}
-	visits := recurrence.NewVisits(m, door, reach, recurrence.EndComponents(m))
+	visits := recurrence.NewVisits(recurrence.NewStructure(m, 0), door, reach)
 	pick := func(g float64) float64 { return max(0.5, g*g/(2-g)) / (1 - g) }
 	for _, x := range []struct {
 		name            string
@@ -254,7 +254,7 @@ func TestTerminalStatesInFormatsWithoutThem(t *testing.T) {
 	if got, _ := offswitch.TakeTerminals(taken, "shutdown"); got != taken {
 		t.Error("taking terminals twice changes the model again")
 	}
-	if c := recurrence.EndComponents(taken); c.NumStates() != 1 || c.Of[3] == recurrence.None {
+	if c := recurrence.NewStructure(taken, 0).EndComponents(); c.NumStates() != 1 || c.Of[3] == recurrence.None {
 		t.Errorf("recurrent: %v", c.Of)
 	}
 }

@@ -38,7 +38,7 @@ func NewSetting(q Question, t *Training) (*Setting, error) {
 		return nil, fmt.Errorf("new situation: state %s has no action %q (its actions: %s)", m.StateName(s.New), action, actionNames(m, s.New))
 	}
 	s.Terminal = m.Targets(s.Shutdown)[0]
-	s.Reach = recurrence.Forward(m, s.New)
+	s.Reach = new(recurrence.Search).Forward(m, s.New)
 	return s, nil
 }
 
@@ -94,7 +94,8 @@ func (a *Analysis) Share() float64 {
 func (s *Setting) Analyze(ctx context.Context) (*Analysis, error) {
 	q := s.Question
 	a := &Analysis{Setting: s}
-	components := recurrence.EndComponents(q.Model)
+	structure := recurrence.NewStructure(q.Model, q.Workers)
+	components := structure.EndComponents()
 	seen := sparse.NewBitset(components.Count())
 	for _, x := range s.Reach.Order {
 		if k := components.Of[x]; k != recurrence.None {
@@ -103,7 +104,7 @@ func (s *Setting) Analyze(ctx context.Context) (*Analysis, error) {
 		}
 	}
 	a.EndComponents = seen.Count()
-	visits := recurrence.NewVisits(q.Model, s.New, s.Reach, components)
+	visits := recurrence.NewVisits(structure, s.New, s.Reach)
 	var err error
 	a.Counts, err = visits.Count(ctx, recurrence.CountOptions{Discount: q.Discount, Workers: q.Workers, Progress: q.Progress})
 	if err != nil {
@@ -275,7 +276,7 @@ type isolation struct {
 func (s *Setting) isolation(counts *recurrence.Counts) isolation {
 	m := s.Question.Model
 	x := assume("isolated", "no choice, taken or not, leads from training to s_term or to the counted states")
-	found := recurrence.Forward(m, s.Training.Visited.Order...)
+	found := new(recurrence.Search).Forward(m, s.Training.Visited.Order...)
 	counted, open, mixed := 0, 0, uint32(sparse.None)
 	for _, state := range s.Reach.Order {
 		reachable := found.Reached.Has(state)

@@ -139,7 +139,7 @@ func Train(ctx context.Context, q Question) (*Training, error) {
 		}
 	}
 	t.Partial = false
-	visited := recurrence.Visited(m, policy, t.Start...)
+	visited := new(recurrence.Search).Visited(m, policy, t.Start...)
 	t.Visited.Distance = visited.Distance
 	for _, s := range visited.Order {
 		if policy[s] == sparse.None && !m.Terminal(s) {
@@ -217,7 +217,7 @@ func trainingReward(m *sparse.MDP, name string) (*sparse.Reward, error) {
 // others get no policy.
 func optimal(ctx context.Context, q Question, t *Training) ([]uint32, error) {
 	n := q.Model.NumStates()
-	reach := recurrence.Forward(q.Model, t.Start...)
+	reach := new(recurrence.Search).Forward(q.Model, t.Start...)
 	m := q.Model
 	if len(reach.Order) < n {
 		m = m.WithoutChoices(reach.Reached.Complement(n))

@@ -46,19 +46,19 @@ func BenchmarkSweep(b *testing.B) {
 
 func BenchmarkPredecessors(b *testing.B) {
 	everyModel(b, 0.2, func(m *sparse.MDP) func() {
-		return func() { recurrence.NewPredecessors(m) }
+		return func() { recurrence.NewStructure(m, 0).Predecessors() }
 	})
 }
 
 func BenchmarkStronglyConnected(b *testing.B) {
 	everyModel(b, 0.2, func(m *sparse.MDP) func() {
-		return func() { recurrence.StronglyConnected(m) }
+		return func() { recurrence.NewStructure(m, 0).StronglyConnected() }
 	})
 }
 
 func BenchmarkEndComponents(b *testing.B) {
 	everyModel(b, 0.2, func(m *sparse.MDP) func() {
-		return func() { recurrence.EndComponents(m) }
+		return func() { recurrence.NewStructure(m, 0).EndComponents() }
 	})
 }
 
@@ -96,9 +96,9 @@ func BenchmarkCount(b *testing.B) {
 				m := generate(b, name, Options{States: states, Seed: 1})
 				fresh, _ := m.Label("new")
 				start := fresh.First()
-				components, reach := recurrence.EndComponents(m), recurrence.Forward(m, start)
+				structure, reach := recurrence.NewStructure(m, 0), new(recurrence.Search).Forward(m, start)
 				for b.Loop() {
-					visits := recurrence.NewVisits(m, start, reach, components)
+					visits := recurrence.NewVisits(structure, start, reach)
 					if _, err := visits.Count(context.Background(), recurrence.CountOptions{Discount: 0.99}); err != nil {
 						b.Fatal(err)
 					}

@@ -1,35 +1,59 @@
 package recurrence
 
-import "offswitch/sparse"
+import (
+	"slices"
 
-// AlmostSure answers, for one target after another, from which states some policy reaches it with
-// probability 1. It holds what the answers share.
-type AlmostSure struct {
-	m          *sparse.MDP
-	components *Components
-	before     *Predecessors
-}
+	"offswitch/sparse"
+)
 
-// NewAlmostSure prepares for a model; components are its end components and before its
-// predecessors.
-func NewAlmostSure(m *sparse.MDP, components *Components, before *Predecessors) *AlmostSure {
-	return &AlmostSure{m: m, components: components, before: before}
-}
+// sureRounds is how often AlmostSure narrows down by searches before it turns to end components.
+// Tests change it.
+var sureRounds = 4
 
-// Reach returns the states from which some policy reaches the target set with probability 1,
+// AlmostSure returns the states from which some policy reaches the target set with probability 1,
 // the target itself included. Positive probability is not enough: this is what the proof of
 // Krakovna & Kramar's Proposition 1 needs.
 //
+// The states that can reach the target at all are an upper bound; those that can by choices that
+// surely stay within the bound are a better one, and a bound that stays the same is the answer.
+// A few rounds settle most models. What they leave open is decided on the model's end
+// components. O(states + branches · choices of a state).
+func (r *Structure) AlmostSure(target sparse.Bitset) sparse.Bitset {
+	n := r.g.states()
+	bound := make(sparse.Bitset, len(target)).Complement(n)
+	for round := range sureRounds {
+		next := target.Clone()
+		b := backward{graph: &r.g, region: bound, reached: next, careful: round > 0}
+		if !b.pull() {
+			queue := r.memory.take(bound.Count())
+			b.pullQueue(r.Predecessors(), queue)
+			r.memory.free(queue)
+		}
+		same := true
+		for i, w := range next {
+			same = same && w == bound[i]
+		}
+		if same {
+			return bound
+		}
+		bound = next
+	}
+	return r.sureByComponents(target)
+}
+
+// sureByComponents is AlmostSure in a time that does not depend on how often a bound would have to be narrowed.
+//
 // With every end component taken as one node, no policy stays away from sinks forever. So a state
 // is lost exactly when each way on risks a lost one: a node without a way on is lost to begin with
-// unless it holds a target, and losing spreads backwards once over every branch.
-// O(states + branches · choices of a state), 8 bytes a state and a bit a choice while it runs.
-func (a *AlmostSure) Reach(target sparse.Bitset) sparse.Bitset {
-	m, n := a.m, uint32(a.m.NumStates())
-	components := uint32(a.components.Count())
+// unless it holds a target, and losing spreads backwards once over every branch. 8 bytes a state
+// and a bit a choice.
+func (r *Structure) sureByComponents(target sparse.Bitset) sparse.Bitset {
+	m, n := r.m, uint32(r.m.NumStates())
+	inside, before := r.EndComponents(), r.Predecessors()
+	components := uint32(inside.Count())
 	// A node is an end component or, numbered behind those, a state in none.
 	node := func(s uint32) uint32 {
-		if k := a.components.Of[s]; k != None {
+		if k := inside.Of[s]; k != None {
 			return k
 		}
 		return components + s
@@ -46,7 +70,7 @@ func (a *AlmostSure) Reach(target sparse.Bitset) sparse.Bitset {
 		lo, hi := m.Choices(s)
 		k := node(s)
 		for c := lo; c < hi; c++ {
-			if a.leaves(c, k, node) {
+			if goesOn(m.Targets(c), k, node) {
 				safe[k]++
 			} else {
 				risky.Set(c) // stays in its node: no way on
@@ -60,12 +84,12 @@ func (a *AlmostSure) Reach(target sparse.Bitset) sparse.Bitset {
 			lost = append(lost, k-components)
 			return
 		}
-		lost = append(lost, a.components.Members(k)...)
+		lost = append(lost, inside.Members(k)...)
 	}
 	for s := range n {
 		result.Set(s)
 		k := node(s)
-		first := k >= components || a.components.Members(k)[0] == s
+		first := k >= components || inside.Members(k)[0] == s
 		if first && safe[k] == 0 && !wins.Has(k) {
 			lose(k)
 		}
@@ -74,14 +98,14 @@ func (a *AlmostSure) Reach(target sparse.Bitset) sparse.Bitset {
 		t := lost[len(lost)-1]
 		lost = lost[:len(lost)-1]
 		result.Clear(t)
-		for _, s := range a.before.Of(t) {
+		for _, s := range before.Of(t) {
 			k := node(s)
 			if wins.Has(k) || safe[k] == 0 {
 				continue
 			}
 			lo, hi := m.Choices(s)
 			for c := lo; c < hi; c++ {
-				if risky.Has(c) || !contains(m.Targets(c), t) {
+				if risky.Has(c) || !slices.Contains(m.Targets(c), t) {
 					continue
 				}
 				risky.Set(c)
@@ -95,19 +119,10 @@ func (a *AlmostSure) Reach(target sparse.Bitset) sparse.Bitset {
 	return result
 }
 
-// leaves reports whether a choice of a node can lead out of it.
-func (a *AlmostSure) leaves(choice, from uint32, node func(uint32) uint32) bool {
-	for _, t := range a.m.Targets(choice) {
+// goesOn reports whether a target is in another node.
+func goesOn(targets []uint32, from uint32, node func(uint32) uint32) bool {
+	for _, t := range targets {
 		if node(t) != from {
-			return true
-		}
-	}
-	return false
-}
-
-func contains(targets []uint32, t uint32) bool {
-	for _, x := range targets {
-		if x == t {
 			return true
 		}
 	}

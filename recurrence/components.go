@@ -1,30 +1,47 @@
 package recurrence
 
-import "offswitch/sparse"
+import (
+	"math/bits"
+	"sync"
+
+	"offswitch/sparse"
+)
 
 // Components is a family of disjoint sets of states, numbered from 0.
 type Components struct {
 	// Of is the component of each state, None where it is in none.
 	Of []uint32
 
+	count  int
+	once   sync.Once
 	start  []uint32
 	states []uint32
 }
 
 // Count returns the number of components.
-func (c *Components) Count() int { return len(c.start) - 1 }
+func (c *Components) Count() int { return c.count }
 
-// Members returns the states of a component in increasing order. Callers must not modify them.
+// Members returns the states of a component in increasing order. Callers must not modify them. The
+// first call takes O(states), and 4 bytes a state and component from then on.
 func (c *Components) Members(component uint32) []uint32 {
+	c.once.Do(c.group)
 	return c.states[c.start[component]:c.start[component+1]]
 }
 
-// NumStates returns the number of states in some component.
-func (c *Components) NumStates() int { return len(c.states) }
+// NumStates returns the number of states in some component. O(states).
+func (c *Components) NumStates() int {
+	n := 0
+	for _, k := range c.Of {
+		if k != None {
+			n++
+		}
+	}
+	return n
+}
 
 // group collects the members of each component by a counting sort.
-func (c *Components) group(count int) {
-	c.start = make([]uint32, count+2)
+func (c *Components) group() {
+	c.start = make([]uint32, c.count+2)
 	total := 0
 	for _, k := range c.Of {
 		if k != None {
@@ -42,95 +59,116 @@ func (c *Components) group(count int) {
 			c.start[k+1]++
 		}
 	}
-	c.start = c.start[:count+1]
+	c.start = c.start[:c.count+1]
 }
 
 // StronglyConnected returns the strongly connected components of the model under all its choices;
 // every state is in one. A component is numbered after all those it can reach.
-// O(states + branches), 13 bytes a state while it runs.
-func StronglyConnected(m *sparse.MDP) *Components {
-	c := new(Components)
-	var count int
-	c.Of, count = stronglyConnected(m.ChoiceStarts(), m.BranchStarts(), m.AllTargets())
-	c.group(count)
-	return c
+//
+// Components with a large share of the states are found as what one of their states can reach and is reached
+// from, both searches at once; what remains is left to Tarjan's algorithm. O(states + branches),
+// 13 bytes a state while it runs, and the predecessors where the order of states is of no help.
+func (r *Structure) StronglyConnected() *Components {
+	if r.classes == nil {
+		n := r.g.states()
+		t := newTarjan(r.g, r.memory.zeros(n), &r.memory)
+		r.decompose(t)
+		r.classes = &Components{Of: t.rank, count: t.finish()}
+		t.release()
+	}
+	return r.classes
 }
 
-// stronglyConnected returns the component of each state and the number of components, those
-// reached numbered before those that reach them. The edges of state s are
-// choiceStart[s]..choiceStart[s+1]-1, taken through branchStart unless that is nil. It is Tarjan's
-// algorithm as Pearce (2016) arranged it: one rank a state, 0 while not visited, the least position
-// on the path that is known to be reached while its component is open, and counting down from the top once it is closed,
-// so that a single comparison ignores closed components; path and open states share one array.
-func stronglyConnected(choiceStart, branchStart, target []uint32) ([]uint32, int) {
-	n := len(choiceStart) - 1
-	bound := func(s uint32) uint32 {
-		if branchStart == nil {
-			return choiceStart[s]
-		}
-		return branchStart[choiceStart[s]]
+// giantFrom is the least number of states among which a large component is sought. Tests make it small.
+var giantFrom = 1 << 13
+
+// A large component has at least one in giantShare of the states among which it is sought.
+const giantShare = 8
+
+// decompose ranks all states.
+func (r *Structure) decompose(t *tarjan) {
+	n := r.g.states()
+	least := max(giantFrom, n/(2*giantShare))
+	all := make(sparse.Bitset, (n+63)/64).Complement(n)
+	// The sets at hand, the last one first: either to be decomposed, or one component. From a set to
+	// be decomposed, edges lead out of it only into what is ranked by then.
+	type part struct {
+		states sparse.Bitset
+		whole  bool
 	}
-	rank := make([]uint32, n)
-	stack := make([]uint32, n) // the path from the left, finished states of open components from the right
-	edge := make([]uint32, n)  // next edge of each state on the path
-	inner := make([]bool, n)   // state on the path reaches an earlier one: it is not the first of its component
-	depth, open := 0, n
-	next, closed := uint32(1), uint32(None-1)
-	for first := range uint32(n) {
-		if rank[first] != 0 {
+	parts := []part{{states: all}}
+	for len(parts) > 0 {
+		p := parts[len(parts)-1]
+		parts = parts[:len(parts)-1]
+		if p.whole {
+			t.close(p.states)
 			continue
 		}
-		v := first
-		e, end := bound(v), bound(v+1)
-		low, reaches := next, false
-		rank[v] = next
-		next++
-		for {
-			if e < end {
-				w := target[e]
-				e++
-				switch r := rank[w]; {
-				case r == 0:
-					stack[depth], edge[depth], inner[depth] = v, e, reaches
-					depth++
-					rank[v] = low
-					v, e, end = w, bound(w), bound(w+1)
-					low, reaches = next, false
-					rank[v] = next
-					next++
-				case r < low:
-					low, reaches = r, true
-				}
-				continue
-			}
-			if reaches {
-				open--
-				stack[open] = v
-				rank[v] = low
-			} else {
-				next--
-				for open < n && rank[stack[open]] >= low {
-					rank[stack[open]] = closed
-					open++
-					next--
-				}
-				rank[v] = closed
-				closed--
-			}
-			if depth == 0 {
-				break
-			}
-			depth--
-			r := rank[v]
-			v, e, reaches = stack[depth], edge[depth], inner[depth]
-			end, low = bound(v+1), rank[v]
-			if r < low {
-				low, reaches = r, true
-			}
+		size := p.states.Count()
+		if size < least {
+			t.visit(p.states)
+			continue
+		}
+		ahead, both := r.giant(p.states, size)
+		if both == nil {
+			t.visit(p.states)
+			continue
+		}
+		for i := range p.states {
+			p.states[i] &^= ahead[i]
+			ahead[i] &^= both[i]
+		}
+		parts = append(parts, p, part{both, true}, part{states: ahead})
+	}
+}
+
+// giant looks for a component with a large share of a region of so many states, and returns it with all that it can reach
+// in the region, or nil. Passes are fewest for the first state of the region when states are
+// numbered as a search found them; the state in the middle is less likely to be a special one.
+func (r *Structure) giant(region sparse.Bitset, size int) (ahead, component sparse.Bitset) {
+	for _, pivot := range [...]uint32{region.First(), middle(region, size)} {
+		behind := backward{graph: &r.g, region: region, reached: make(sparse.Bitset, len(region))}
+		behind.reached.Set(pivot)
+		done := false
+		pull := func() { done = behind.pull() }
+		if r.workers > 1 {
+			var wait sync.WaitGroup
+			wait.Go(pull)
+			ahead = r.g.forward(pivot, region, &r.memory)
+			wait.Wait()
+		} else {
+			ahead = r.g.forward(pivot, region, &r.memory)
+			behind.region = ahead
+			pull()
+		}
+		reach := ahead.Count()
+		if reach*giantShare < size {
+			continue
+		}
+		for i := range ahead {
+			behind.reached[i] &= ahead[i]
+		}
+		if !done {
+			behind.region = ahead
+			queue := r.memory.take(reach)
+			behind.pullQueue(r.Predecessors(), queue)
+			r.memory.free(queue)
+		}
+		if behind.reached.Count()*giantShare >= size {
+			return ahead, behind.reached
 		}
 	}
-	for s, r := range rank {
-		rank[s] = None - 1 - r
+	return nil, nil
+}
+
+// middle returns the element of a set of that size with as many before it as behind it.
+func middle(set sparse.Bitset, size int) uint32 {
+	before := 0
+	for i, w := range set {
+		before += bits.OnesCount64(w)
+		if 2*before > size {
+			return uint32(i<<6 | bits.TrailingZeros64(w))
+		}
 	}
-	return rank, int(None - 1 - closed)
+	return None
 }

@@ -1,209 +1,506 @@
 package recurrence
 
-import "offswitch/sparse"
+import (
+	"slices"
+
+	"offswitch/sparse"
+)
 
 // EndComponents returns the maximal end components of the model: the largest sets of states, each
 // with choices that stay inside, in which every state can reach every other. States in one are the
 // recurrent states of Definition 8; terminal states are in none. Components are numbered in the
 // order of their least states.
 //
-// It refines the strongly connected components: a choice that can leave its component is dropped,
-// states left without choices go, and what changed is decomposed again. O(states + branches) for
-// each round that changes something; where everything is deterministic one round is enough.
-func EndComponents(m *sparse.MDP) *Components {
-	d := &decomposition{m: m}
-	d.of, d.count = stronglyConnected(m.ChoiceStarts(), m.BranchStarts(), m.AllTargets())
-	d.dropTransient()
-	d.refine()
-	c := &Components{Of: d.of}
-	count := renumber(c.Of, d.count)
-	c.group(count)
-	return c
-}
-
-// decomposition is a partition under refinement: of holds the candidate component of each state,
-// None for states that are in no end component.
-type decomposition struct {
-	m       *sparse.MDP
-	before  *Predecessors // made when first needed
-	of      []uint32
-	count   int
-	changed []bool // candidates to decompose again
-}
-
-// stays reports whether all branches of a choice lead into a candidate.
-func (d *decomposition) stays(choice, candidate uint32) bool {
-	for _, t := range d.m.Targets(choice) {
-		if d.of[t] != candidate {
-			return false
-		}
+// It refines the strongly connected components. A choice that can leave its candidate is dead, and
+// a state without a live choice is out. What was strongly connected can then only fall apart at
+// states that lost a way out or a way in: from these, searches of growing size look for a part
+// that is closed in one direction (after Chatterjee & Henzinger, J. ACM 2014), which is found at
+// the cost of the smaller side. O(states + branches) where nothing falls apart, which includes
+// every deterministic model; otherwise O(k·branches·log states) where at most k states lose
+// something at a time, and O(branches) for each k = √branches such states at worst.
+func (r *Structure) EndComponents() *Components {
+	if r.components == nil {
+		classes := r.StronglyConnected()
+		c := &Components{Of: r.memory.take(len(classes.Of))}
+		copy(c.Of, classes.Of)
+		d := &refinement{Structure: r, of: c.Of, count: uint32(classes.count), unused: None}
+		d.refine()
+		c.count = renumber(c.Of, r.memory.zeros(int(d.count)), &r.memory)
+		r.components = c
 	}
-	return true
+	return r.components
 }
 
-// dropTransient takes out the states that are alone and cannot stay, which most models have many
-// of, and marks the candidates with a choice that can leave: those may fall apart further.
-func (d *decomposition) dropTransient() {
-	size := make([]uint32, d.count)
+// refinement is a partition under refinement. Its invariant: a candidate would be strongly connected
+// along its live choices if every state in it that lost a way out led to every state in it that lost a
+// way in. Without such states a candidate is an end component.
+type refinement struct {
+	*Structure
+	of    []uint32 // candidate of each state; None: in no end component
+	count uint32   // candidates so far
+
+	before *Predecessors
+	dead   sparse.Bitset // branches of choices that can leave their candidate
+	gone   []uint32      // states taken out whose predecessors have not been looked at
+
+	// The members of a candidate are states[start:end], in no order; at is where a state is in it.
+	states, at []uint32
+	start, end []uint32
+
+	lostOut, lostIn sparse.Bitset
+	hurt            []hurt   // entries of the candidates' lists of states that lost something
+	first           []uint32 // first entry of each candidate's list
+	unused          uint32   // first of the list of unused entries
+	waiting         []uint32 // candidates whose list is not empty
+
+	seen  sparse.Bitset
+	found []uint32
+	here  []uint32
+	local *tarjan
+}
+
+type hurt struct{ state, next uint32 }
+
+func (d *refinement) refine() {
+	size := d.memory.zeros(int(d.count))
 	for _, k := range d.of {
 		size[k]++
 	}
-	d.changed = make([]bool, d.count)
-	for s := range uint32(len(d.of)) {
-		k := d.of[s]
-		lo, hi := d.m.Choices(s)
-		some, all := false, true
-		for c := lo; c < hi; c++ {
-			if d.stays(c, k) {
-				some = true
-			} else {
-				all = false
-			}
-		}
-		switch {
-		case !some && size[k] == 1:
+	surveys := make([]survey, d.workers)
+	shares(len(d.of), d.workers, func(w int, lo, hi uint32) { d.survey(lo, hi, size, &surveys[w]) })
+	mixed := false
+	for i := range surveys {
+		for _, s := range surveys[i].out {
 			d.of[s] = None
-		case !all && !d.m.Deterministic():
-			d.changed[k] = d.changed[k] || size[k] > 1
+		}
+		mixed = mixed || surveys[i].mixed
+	}
+	if mixed {
+		d.prepare(size)
+		for s, k := range d.of {
+			if k != None {
+				d.drop(uint32(s))
+			}
+		}
+		d.drain()
+		for len(d.waiting) > 0 {
+			k := d.waiting[len(d.waiting)-1]
+			d.waiting = d.waiting[:len(d.waiting)-1]
+			d.examine(k)
+		}
+		d.release()
+	}
+	d.memory.free(size)
+}
+
+// firstBudget is the number of steps with which the searches for a part begin. Tests change it.
+var firstBudget = 64
+
+// survey is what the strongly connected components leave to do.
+type survey struct {
+	out   []uint32 // states that are alone and cannot stay
+	mixed bool     // some choice of a state that is not alone can stay in its candidate and can leave it
+}
+
+func (d *refinement) survey(lo, hi uint32, size []uint32, found *survey) {
+	sure := d.m.Deterministic()
+	for s := lo; s < hi; s++ {
+		k := d.of[s]
+		if size[k] == 1 {
+			if !d.canStay(s) {
+				found.out = append(found.out, s)
+			}
+		} else if !sure && !found.mixed && leaves(d.g.next(s), d.of, k) {
+			found.mixed = d.mixed(s)
 		}
 	}
 }
 
-// refine decomposes changed candidates until none is left.
-func (d *decomposition) refine() {
-	var members [][]uint32
-	c := Components{Of: d.of}
-	c.group(d.count)
-	for k, again := range d.changed {
-		if again {
-			members = append(members, c.Members(uint32(k)))
-		}
-	}
-	if len(members) == 0 {
-		return
-	}
-	d.before = NewPredecessors(d.m)
-	local := make([]uint32, len(d.of)) // position of a state among the members at hand
-	for len(members) > 0 {
-		states := members[len(members)-1]
-		members = members[:len(members)-1]
-		members = append(members, d.split(d.prune(states), local)...)
-	}
-}
-
-// prune takes out the states without a choice that stays, and those that lose their last one by
-// it, and returns the rest.
-func (d *decomposition) prune(states []uint32) []uint32 {
-	candidate := d.of[states[0]]
-	canStay := func(s uint32) bool {
-		lo, hi := d.m.Choices(s)
-		for c := lo; c < hi; c++ {
-			if d.stays(c, candidate) {
-				return true
-			}
-		}
-		return false
-	}
-	var gone []uint32
-	for _, s := range states {
-		if !canStay(s) {
-			gone = append(gone, s)
-		}
-	}
-	for _, s := range gone {
-		d.of[s] = None
-	}
-	for len(gone) > 0 {
-		s := gone[len(gone)-1]
-		gone = gone[:len(gone)-1]
-		for _, p := range d.before.Of(s) {
-			if d.of[p] == candidate && !canStay(p) {
-				d.of[p] = None
-				gone = append(gone, p)
-			}
-		}
-	}
-	rest := make([]uint32, 0, len(states))
-	for _, s := range states {
-		if d.of[s] == candidate {
-			rest = append(rest, s)
-		}
-	}
-	return rest
-}
-
-// split decomposes one candidate along the choices that stay in it. When it falls apart, its parts
-// become candidates, and those with a choice that now leaves are returned to be decomposed again.
-func (d *decomposition) split(states, local []uint32) [][]uint32 {
-	if len(states) == 0 {
-		return nil
-	}
-	candidate := d.of[states[0]]
-	for i, s := range states {
-		local[s] = uint32(i)
-	}
-	start := make([]uint32, 1, len(states)+1)
-	var target []uint32
-	for _, s := range states {
-		lo, hi := d.m.Choices(s)
-		for c := lo; c < hi; c++ {
-			if d.stays(c, candidate) {
-				for _, t := range d.m.Targets(c) {
-					target = append(target, local[t])
-				}
-			}
-		}
-		start = append(start, uint32(len(target)))
-	}
-	of, count := stronglyConnected(start, nil, target)
-	if count == 1 {
-		return nil
-	}
-	parts := Components{Of: of}
-	parts.group(count)
-	first, last := uint32(d.count), uint32(d.count+count-1)
-	for i, s := range states {
-		d.of[s] = first + of[i]
-	}
-	d.count += count
-	var again [][]uint32
-	for k := range uint32(count) {
-		members := parts.Members(k)
-		for i, at := range members {
-			members[i] = states[at]
-		}
-		for _, s := range members {
-			if d.lost(s, first, last) {
-				again = append(again, members)
-				break
-			}
-		}
-	}
-	return again
-}
-
-// lost reports whether some choice of a state stayed in the candidate that was split into parts
-// first..last, but not in the part that the state is in now.
-func (d *decomposition) lost(s, first, last uint32) bool {
+func (d *refinement) canStay(s uint32) bool {
 	lo, hi := d.m.Choices(s)
 	for c := lo; c < hi; c++ {
-		within, together := true, true
-		for _, t := range d.m.Targets(c) {
-			k := d.of[t]
-			within = within && first <= k && k <= last
-			together = together && k == d.of[s]
-		}
-		if within && !together {
+		if !leaves(d.m.Targets(c), d.of, d.of[s]) {
 			return true
 		}
 	}
 	return false
 }
 
+func (d *refinement) mixed(s uint32) bool {
+	k := d.of[s]
+	lo, hi := d.m.Choices(s)
+	for c := lo; c < hi; c++ {
+		targets := d.m.Targets(c)
+		if leaves(targets, d.of, k) && slices.ContainsFunc(targets, func(t uint32) bool { return d.of[t] == k }) {
+			return true
+		}
+	}
+	return false
+}
+
+// prepare makes what refining needs beyond the partition.
+func (d *refinement) prepare(size []uint32) {
+	n := len(d.of)
+	d.before = d.Predecessors()
+	d.dead = sparse.NewBitset(d.m.NumBranches())
+	d.lostOut, d.lostIn, d.seen = sparse.NewBitset(n), sparse.NewBitset(n), sparse.NewBitset(n)
+	d.states, d.at = d.memory.take(n), d.memory.take(n)
+	d.start, d.end, d.first = d.memory.take(len(size)), d.memory.take(len(size)), d.memory.take(len(size))
+	total := uint32(0)
+	for k, members := range size {
+		d.start[k], d.end[k], d.first[k] = total, total, None
+		total += members
+	}
+	for s, k := range d.of {
+		if k != None {
+			at := d.end[k]
+			d.end[k]++
+			d.states[at], d.at[s] = uint32(s), at
+		}
+	}
+}
+
+func (d *refinement) release() {
+	d.memory.free(d.states, d.at)
+	if d.local != nil {
+		d.local.release()
+		d.memory.free(d.local.rank)
+	}
+}
+
+// live reports whether a choice is not dead.
+func (d *refinement) live(c uint32) bool {
+	b, _ := d.m.Branches(c)
+	return !d.dead.Has(b)
+}
+
+// drop kills the choices of a state that can leave its strongly connected component. What leads out
+// of that is on no cycle, so only ways inside are lost.
+func (d *refinement) drop(s uint32) {
+	k := d.of[s]
+	lo, hi := d.m.Choices(s)
+	for c := lo; c < hi; c++ {
+		if d.live(c) && leaves(d.m.Targets(c), d.of, k) {
+			d.kill(s, c, true)
+		}
+	}
+	d.settle(s)
+}
+
+// leaves reports whether a target is not in a candidate.
+func leaves(targets, of []uint32, candidate uint32) bool {
+	for _, t := range targets {
+		if of[t] != candidate {
+			return true
+		}
+	}
+	return false
+}
+
+// kill makes a choice of a state dead and notes what is lost with it; within says that only its
+// branches inside the candidate matter.
+func (d *refinement) kill(s, choice uint32, within bool) {
+	k, lost := d.of[s], false
+	lo, hi := d.m.Branches(choice)
+	for b := lo; b < hi; b++ {
+		d.dead.Set(b)
+		if t := d.m.Target(b); d.of[t] == k || d.of[t] != None && !within {
+			d.note(t, d.lostIn)
+			lost = true
+		}
+	}
+	if lost {
+		d.note(s, d.lostOut)
+	}
+}
+
+// note puts a state into one of the sets of those that lost something, and on its candidate's list.
+func (d *refinement) note(s uint32, lost sparse.Bitset) {
+	listed := d.lostOut.Has(s) || d.lostIn.Has(s)
+	lost.Set(s)
+	if !listed {
+		d.list(s)
+	}
+}
+
+func (d *refinement) list(s uint32) {
+	k := d.of[s]
+	if d.first[k] == None {
+		d.waiting = append(d.waiting, k)
+	}
+	entry := d.unused
+	if entry == None {
+		entry = uint32(len(d.hurt))
+		d.hurt = append(d.hurt, hurt{})
+	} else {
+		d.unused = d.hurt[entry].next
+	}
+	d.hurt[entry] = hurt{s, d.first[k]}
+	d.first[k] = entry
+}
+
+// settle takes a state out when it has no live choice.
+func (d *refinement) settle(s uint32) {
+	lo, hi := d.m.Choices(s)
+	for c := lo; c < hi; c++ {
+		if d.live(c) {
+			return
+		}
+	}
+	k := d.of[s]
+	d.end[k]--
+	d.swap(d.at[s], d.end[k])
+	d.of[s] = None
+	d.gone = append(d.gone, s)
+}
+
+func (d *refinement) swap(i, j uint32) {
+	s, t := d.states[i], d.states[j]
+	d.states[i], d.states[j] = t, s
+	d.at[t], d.at[s] = i, j
+}
+
+// drain kills the live choices that can lead to states taken out, until none is left.
+func (d *refinement) drain() {
+	for len(d.gone) > 0 {
+		s := d.gone[len(d.gone)-1]
+		d.gone = d.gone[:len(d.gone)-1]
+		for _, p := range d.before.Of(s) {
+			if d.of[p] != None {
+				d.cut(p, s)
+			}
+		}
+	}
+}
+
+// cut kills the live choices of a state that can lead to another.
+func (d *refinement) cut(s, to uint32) {
+	lo, hi := d.m.Choices(s)
+	for c := lo; c < hi; c++ {
+		if d.live(c) && slices.Contains(d.m.Targets(c), to) {
+			d.kill(s, c, false)
+		}
+	}
+	d.settle(s)
+}
+
+// examine splits a candidate if its states that lost something show that it falls apart; otherwise
+// they are forgotten.
+func (d *refinement) examine(k uint32) {
+	d.here = d.here[:0]
+	for i := d.first[k]; i != None; {
+		entry := &d.hurt[i]
+		if d.of[entry.state] == k {
+			d.here = append(d.here, entry.state)
+		}
+		entry.next, d.unused, i = d.unused, i, entry.next
+	}
+	d.first[k] = None
+	if len(d.here) == 0 {
+		return
+	}
+	members := int(d.end[k] - d.start[k])
+	edges := members * (1 + d.m.NumBranches()/len(d.of))
+	for budget := firstBudget; budget*len(d.here) < edges; budget *= 4 {
+		open := false
+		for _, s := range d.here {
+			for _, way := range [...]struct {
+				lost   sparse.Bitset
+				search func(s, k uint32, budget int) bool
+			}{{d.lostOut, d.ahead}, {d.lostIn, d.behind}} {
+				switch {
+				case !way.lost.Has(s):
+				case !way.search(s, k, budget):
+					open = true
+				case len(d.found) < members:
+					d.split(k)
+					return
+				default:
+					way.lost.Clear(s)
+				}
+			}
+		}
+		if !open {
+			return
+		}
+	}
+	d.decompose(k)
+}
+
+// ahead finds what a state of a candidate can reach in it, and reports whether that took no more
+// than budget steps.
+func (d *refinement) ahead(s, k uint32, budget int) bool {
+	d.begin(s)
+	for i := 0; i < len(d.found) && budget >= 0; i++ {
+		lo, hi := d.m.Choices(d.found[i])
+		for c := lo; c < hi; c++ {
+			budget--
+			if !d.live(c) {
+				continue
+			}
+			for _, t := range d.m.Targets(c) {
+				budget--
+				d.meet(t)
+			}
+		}
+	}
+	d.forget()
+	return budget >= 0
+}
+
+// behind finds what can reach a state of a candidate in it, like ahead.
+func (d *refinement) behind(s, k uint32, budget int) bool {
+	d.begin(s)
+	for i := 0; i < len(d.found) && budget >= 0; i++ {
+		for _, p := range d.before.Of(d.found[i]) {
+			budget--
+			if d.of[p] != k || d.seen.Has(p) {
+				continue
+			}
+			lo, hi := d.m.Choices(p)
+			for c := lo; c < hi; c++ {
+				targets := d.m.Targets(c)
+				budget -= len(targets)
+				if d.live(c) && slices.Contains(targets, d.found[i]) {
+					d.meet(p)
+					break
+				}
+			}
+		}
+	}
+	d.forget()
+	return budget >= 0
+}
+
+func (d *refinement) begin(s uint32) {
+	d.found = append(d.found[:0], s)
+	d.seen.Set(s)
+}
+
+func (d *refinement) meet(s uint32) {
+	if !d.seen.Has(s) {
+		d.seen.Set(s)
+		d.found = append(d.found, s)
+	}
+}
+
+func (d *refinement) forget() {
+	for _, s := range d.found {
+		d.seen.Clear(s)
+	}
+}
+
+// split makes the states found a candidate of their own.
+func (d *refinement) split(k uint32) {
+	part := d.candidate()
+	for _, s := range d.found {
+		d.end[k]--
+		d.swap(d.at[s], d.end[k])
+		d.of[s] = part
+	}
+	d.start[part], d.end[part] = d.end[k], d.end[k]+uint32(len(d.found))
+	for _, s := range d.here {
+		if d.lostOut.Has(s) || d.lostIn.Has(s) {
+			d.list(s)
+		}
+	}
+	for _, s := range d.found {
+		lo, hi := d.m.Choices(s)
+		for c := lo; c < hi; c++ {
+			if d.live(c) && leaves(d.m.Targets(c), d.of, part) {
+				d.kill(s, c, false)
+			}
+		}
+		for _, p := range d.before.Of(s) {
+			if d.of[p] == k {
+				d.cut(p, s)
+			}
+		}
+	}
+	for _, s := range d.found {
+		if d.of[s] == part {
+			d.settle(s)
+		}
+	}
+	d.drain()
+}
+
+// candidate makes room for one more candidate.
+func (d *refinement) candidate() uint32 {
+	d.start, d.end, d.first = append(d.start, 0), append(d.end, 0), append(d.first, None)
+	d.count++
+	return d.count - 1
+}
+
+// decompose splits a candidate into its strongly connected components along live choices.
+func (d *refinement) decompose(k uint32) {
+	t := d.local
+	if t == nil {
+		rank := d.memory.take(len(d.of))
+		for s := range rank {
+			rank[s] = None
+		}
+		t = newTarjan(d.g, rank, &d.memory)
+		t.dead = d.dead
+		d.local = t
+	}
+	for _, s := range d.here {
+		d.lostOut.Clear(s)
+		d.lostIn.Clear(s)
+	}
+	t.last = None - 1
+	lo, hi := d.start[k], d.end[k]
+	members := d.states[lo:hi]
+	t.reserve(len(members))
+	for _, s := range members {
+		t.rank[s] = 0
+	}
+	for _, s := range members {
+		if t.rank[s] == 0 {
+			t.search(s)
+		}
+	}
+	parts := None - 1 - t.last
+	if parts == 1 {
+		return
+	}
+	// The first part keeps the number k.
+	number := func(s uint32) uint32 {
+		if r := None - 1 - t.rank[s]; r > 0 {
+			return d.count - parts + r
+		}
+		return k
+	}
+	for range parts - 1 {
+		d.candidate()
+	}
+	d.end[k] = 0
+	for _, s := range members {
+		d.of[s] = number(s)
+		d.end[d.of[s]]++
+	}
+	place := func(k uint32) {
+		d.start[k], d.end[k], lo = lo, lo, lo+d.end[k]
+	}
+	place(k)
+	for p := d.count - parts + 1; p < d.count; p++ {
+		place(p)
+	}
+	d.found = append(d.found[:0], members...)
+	for _, s := range d.found {
+		at := d.end[d.of[s]]
+		d.end[d.of[s]]++
+		d.states[at], d.at[s] = s, at
+	}
+	for _, s := range d.found {
+		d.drop(s)
+	}
+	d.drain()
+}
+
 // renumber numbers the components 0, 1, … in the order of their least states and returns how many
-// there are. Components are below bound.
-func renumber(of []uint32, bound int) int {
-	number := make([]uint32, bound)
+// there are. number has a zero for each number in use.
+func renumber(of, number []uint32, memory *scratch) int {
 	count := uint32(0)
 	for s, k := range of {
 		if k == None {
@@ -215,5 +512,6 @@ func renumber(of []uint32, bound int) int {
 		}
 		of[s] = number[k] - 1
 	}
+	memory.free(number)
 	return int(count)
 }

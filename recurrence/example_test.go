@@ -20,7 +20,7 @@ func ExampleVisits_Count() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	visits := recurrence.NewVisits(m, 0, recurrence.Forward(m, 0), recurrence.EndComponents(m))
+	visits := recurrence.NewVisits(recurrence.NewStructure(m, 0), 0, new(recurrence.Search).Forward(m, 0))
 	counts, err := visits.Count(context.Background(), recurrence.CountOptions{Discount: 0.9})
 	if err != nil {
 		log.Fatal(err)
@@ -33,7 +33,7 @@ func ExampleVisits_Count() {
 	// above a discount of 0.5000
 }
 
-func ExampleEndComponents() {
+func ExampleStructure_EndComponents() {
 	b := sparse.NewBuilder(3)
 	b.AddChoice(0, "swap", sparse.Branch{Target: 1, Probability: 1})
 	b.AddChoice(1, "swap", sparse.Branch{Target: 0, Probability: 1})
@@ -42,7 +42,7 @@ func ExampleEndComponents() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	c := recurrence.EndComponents(m)
+	c := recurrence.NewStructure(m, 0).EndComponents()
 	fmt.Println(c.Count(), "end component:", c.Members(0))
 	// Output: 1 end component: [0 1]
 }

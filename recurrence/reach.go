@@ -2,26 +2,42 @@ package recurrence
 
 import "offswitch/sparse"
 
-// Search is the result of a breadth-first search along branches.
+// Search is the result of a breadth-first search along branches. The zero value is ready for one;
+// each search takes over the memory of the one before.
 type Search struct {
 	Order    []uint32      // the states reached, nearest first, the start states included
 	Reached  sparse.Bitset // the same as a set
 	Distance []uint32      // branches from the nearest start state; None where not reached
 }
 
-// Forward searches from the start states along all branches of all choices. O(states + branches).
-func Forward(m *sparse.MDP, start ...uint32) *Search {
-	return search(m.NumStates(), start, m.Successors)
+// Forward searches from the start states along all branches of all choices, and returns r.
+// O(states + branches).
+func (r *Search) Forward(m *sparse.MDP, start ...uint32) *Search {
+	return r.search(m.NumStates(), start, m.Successors)
 }
 
-// Backward searches from the start states against the branches: what it reaches is every state
-// from which some policy reaches a start state with positive probability. O(states + branches).
-func (p *Predecessors) Backward(start ...uint32) *Search {
-	return search(len(p.start)-1, start, p.Of)
+// Backward searches from the start states against the branches, and returns r: what it reaches is
+// every state from which some policy reaches a start state with positive probability.
+// O(states + branches).
+func (r *Search) Backward(p *Predecessors, start ...uint32) *Search {
+	return r.search(len(p.start)-1, start, p.Of)
 }
 
-func search(n int, start []uint32, next func(uint32) []uint32) *Search {
-	r := &Search{Reached: sparse.NewBitset(n), Distance: make([]uint32, n)}
+// Visited searches along what a policy does, and returns r: what it reaches are the states that
+// the policy visits with positive probability. policy[s] is the choice taken in s; where it is None
+// the walk ends. O(states + branches).
+func (r *Search) Visited(m *sparse.MDP, policy []uint32, start ...uint32) *Search {
+	return r.search(m.NumStates(), start, func(s uint32) []uint32 {
+		if policy[s] == None {
+			return nil
+		}
+		return m.Targets(policy[s])
+	})
+}
+
+func (r *Search) search(n int, start []uint32, next func(uint32) []uint32) *Search {
+	r.Order, r.Reached, r.Distance = r.Order[:0], grow(r.Reached, (n+63)/64), grow(r.Distance, n)
+	clear(r.Reached)
 	for s := range r.Distance {
 		r.Distance[s] = None
 	}
@@ -94,16 +110,4 @@ func Path(m *sparse.MDP, start []uint32, goal func(state uint32) bool, allow fun
 		}
 	}
 	return nil, false
-}
-
-// Visited returns the states that a policy visits from the start states with positive
-// probability, in breadth-first order. policy[s] is the choice taken in s; where it is None the
-// walk ends. O(states + branches).
-func Visited(m *sparse.MDP, policy []uint32, start ...uint32) *Search {
-	return search(m.NumStates(), start, func(s uint32) []uint32 {
-		if policy[s] == None {
-			return nil
-		}
-		return m.Targets(policy[s])
-	})
 }

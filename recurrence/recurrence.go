@@ -15,34 +15,3 @@ import "offswitch/sparse"
 
 // None stands for "no state", "no component" and "not reached".
 const None = sparse.None
-
-// Predecessors is the transposed transition structure: for each state the states with a branch
-// to it, one entry a branch, 4 bytes a branch and 4 a state.
-type Predecessors struct {
-	start []uint32
-	from  []uint32
-}
-
-// NewPredecessors transposes the model. O(states + branches).
-func NewPredecessors(m *sparse.MDP) *Predecessors {
-	n := m.NumStates()
-	// While filling, start[t+1] is where the next predecessor of t goes.
-	p := &Predecessors{start: make([]uint32, n+2), from: make([]uint32, m.NumBranches())}
-	for _, t := range m.AllTargets() {
-		p.start[t+2]++
-	}
-	for t := 2; t < len(p.start); t++ {
-		p.start[t] += p.start[t-1]
-	}
-	for s := range uint32(n) {
-		for _, t := range m.Successors(s) {
-			p.from[p.start[t+1]] = s
-			p.start[t+1]++
-		}
-	}
-	p.start = p.start[:n+1]
-	return p
-}
-
-// Of returns the states with a branch to a state, in increasing order, one entry a branch.
-func (p *Predecessors) Of(state uint32) []uint32 { return p.from[p.start[state]:p.start[state+1]] }

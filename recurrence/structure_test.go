@@ -55,7 +55,7 @@ func TestStronglyConnectedAgainstGonum(t *testing.T) {
 			}
 		}
 		want := topo.TarjanSCC(g)
-		got := recurrence.StronglyConnected(m)
+		got := recurrence.NewStructure(m, 0).StronglyConnected()
 		if got.Count() != len(want) {
 			t.Fatalf("seed %d, model %d: %d components, want %d", *seed, i, got.Count(), len(want))
 		}
@@ -103,7 +103,7 @@ func TestEndComponentsAgainstAllPolicies(t *testing.T) {
 				}
 			}
 		})
-		got := recurrence.EndComponents(m)
+		got := recurrence.NewStructure(m, 0).EndComponents()
 		for s := range n {
 			if recurrent[s] != (got.Of[s] != recurrence.None) {
 				t.Fatalf("seed %d, model %d, state %d: recurrent %v, component %d", *seed, i, s, recurrent[s], got.Of[s])
@@ -180,7 +180,7 @@ func TestAlmostSureAgainstAllPolicies(t *testing.T) {
 				want[s] = want[s] || sure
 			}
 		})
-		got := recurrence.NewAlmostSure(m, recurrence.EndComponents(m), recurrence.NewPredecessors(m)).Reach(target)
+		got := recurrence.NewStructure(m, 0).AlmostSure(target)
 		for s := range n {
 			if want[s] != got.Has(uint32(s)) {
 				t.Fatalf("seed %d, model %d, state %d, target %v: almost surely %v, want %v", *seed, i, s, slices.Collect(target.All()), got.Has(uint32(s)), want[s])
@@ -200,13 +200,13 @@ func TestLongChain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c := recurrence.StronglyConnected(m); c.Count() != n || c.Of[0] != n-1 {
+	if c := recurrence.NewStructure(m, 0).StronglyConnected(); c.Count() != n || c.Of[0] != n-1 {
 		t.Errorf("%d components, the first state in %d", c.Count(), c.Of[0])
 	}
-	if c := recurrence.EndComponents(m); c.Count() != 0 {
+	if c := recurrence.NewStructure(m, 0).EndComponents(); c.Count() != 0 {
 		t.Errorf("%d end components, want none", c.Count())
 	}
-	if d := recurrence.Forward(m, 0).Distance[n-1]; d != n-1 {
+	if d := new(recurrence.Search).Forward(m, 0).Distance[n-1]; d != n-1 {
 		t.Errorf("distance %d to the end", d)
 	}
 	path, ok := recurrence.Path(m, []uint32{0}, func(s uint32) bool { return s == n-1 }, nil)
@@ -225,7 +225,7 @@ func TestChoiceThatLeavesIsNotKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := recurrence.EndComponents(m).Of, []uint32{recurrence.None, recurrence.None, 0}; !slices.Equal(got, want) {
+	if got, want := recurrence.NewStructure(m, 0).EndComponents().Of, []uint32{recurrence.None, recurrence.None, 0}; !slices.Equal(got, want) {
 		t.Errorf("components %v, want %v", got, want)
 	}
 }

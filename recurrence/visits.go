@@ -32,11 +32,11 @@ func (v Verdict) String() string {
 // more than γ a step; otherwise probabilities count as they are stored.
 type Visits struct {
 	m          *sparse.MDP
+	structure  *Structure
 	start      uint32
 	reach      *Search
 	before     *Predecessors
 	components *Components // end components
-	sure       *AlmostSure
 
 	deterministic bool        // every choice that S_reach has is certain
 	classes       *Components // strongly connected components
@@ -44,61 +44,50 @@ type Visits struct {
 	certainReach  *Search
 }
 
-// NewVisits prepares to decide visit counts from start. components are the end components of the
-// model. O(states + branches).
-func NewVisits(m *sparse.MDP, start uint32, reach *Search, components *Components) *Visits {
-	v := &Visits{m: m, start: start, reach: reach, before: NewPredecessors(m), components: components}
-	v.sure = NewAlmostSure(m, components, v.before)
-	v.classes = StronglyConnected(m)
+// NewVisits prepares to decide visit counts from start, with what is reachable from it. The
+// structure must be used for nothing else meanwhile. O(states + branches).
+func NewVisits(structure *Structure, start uint32, reach *Search) *Visits {
+	v := &Visits{
+		m: structure.m, structure: structure, start: start, reach: reach,
+		before: structure.Predecessors(), components: structure.EndComponents(), classes: structure.StronglyConnected(),
+	}
+	structure.Release()
 	v.deterministic = true
 	for _, s := range reach.Order {
-		lo, hi := m.Choices(s)
+		lo, hi := v.m.Choices(s)
 		for c := lo; c < hi && v.deterministic; c++ {
-			v.deterministic = m.Certain(c)
+			v.deterministic = v.m.Certain(c)
 		}
 	}
 	if v.deterministic {
-		v.certain = adjacency{m.Successors, v.before.Of}
+		v.certain = adjacency{v.m.Successors, v.before.Of}
 		v.certainReach = reach
 		return v
 	}
-	v.certain = certainChoices(m, reach)
-	v.certainReach = search(m.NumStates(), []uint32{start}, v.certain.next)
+	certain := certainChoices(v.m, reach.Reached)
+	var before Predecessors
+	before.transpose(certain, structure.workers, &structure.memory)
+	v.certain = adjacency{certain.next, before.Of}
+	v.certainReach = new(Search).search(v.m.NumStates(), []uint32{start}, certain.next)
+	structure.Release()
 	return v
 }
 
-// certainChoices returns the graph of the certain choices of the states reached.
-func certainChoices(m *sparse.MDP, reach *Search) adjacency {
-	n := m.NumStates()
-	next, prev := make([]uint32, n+2), make([]uint32, n+2)
-	visit := func(f func(s, t uint32)) {
-		for s := range reach.Reached.All() {
+// certainChoices returns the graph of the certain choices of a set of states.
+func certainChoices(m *sparse.MDP, states sparse.Bitset) graph {
+	g := graph{choiceStart: make([]uint32, m.NumStates()+1)}
+	for s := range uint32(m.NumStates()) {
+		if states.Has(s) {
 			lo, hi := m.Choices(s)
 			for c := lo; c < hi; c++ {
 				if m.Certain(c) {
-					f(s, m.Targets(c)[0])
+					g.target = append(g.target, m.Targets(c)[0])
 				}
 			}
 		}
+		g.choiceStart[s+1] = uint32(len(g.target))
 	}
-	visit(func(s, t uint32) {
-		next[s+2]++
-		prev[t+2]++
-	})
-	for i := 2; i < n+2; i++ {
-		next[i] += next[i-1]
-		prev[i] += prev[i-1]
-	}
-	to, from := make([]uint32, next[n+1]), make([]uint32, next[n+1])
-	visit(func(s, t uint32) {
-		to[next[s+1]], from[prev[t+1]] = t, s
-		next[s+1]++
-		prev[t+1]++
-	})
-	return adjacency{
-		next: func(s uint32) []uint32 { return to[next[s]:next[s+1]] },
-		prev: func(s uint32) []uint32 { return from[prev[s]:prev[s+1]] },
-	}
+	return g
 }
 
 // Deterministic reports whether every choice in every reachable state is certain, so that all
@@ -346,7 +335,7 @@ func (v *Visits) region(component uint32) sparse.Bitset {
 	for _, s := range v.components.Members(component) {
 		target.Set(s)
 	}
-	region := v.sure.Reach(target)
+	region := v.structure.AlmostSure(target)
 	for i := range region {
 		region[i] &= v.reach.Reached[i]
 	}

@@ -46,7 +46,7 @@ func visitCounts(m *sparse.MDP, start int, gamma float64) (all, sure []float64) 
 }
 
 func newVisits(m *sparse.MDP, start uint32) *recurrence.Visits {
-	return recurrence.NewVisits(m, start, recurrence.Forward(m, start), recurrence.EndComponents(m))
+	return recurrence.NewVisits(recurrence.NewStructure(m, 0), start, new(recurrence.Search).Forward(m, start))
 }
 
 func TestCountsAgainstAllPolicies(t *testing.T) {
@@ -112,7 +112,7 @@ func TestDeterministicClosedForm(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		reach := recurrence.Forward(m, 0)
+		reach := new(recurrence.Search).Forward(m, 0)
 		for _, x := range reach.Order {
 			d, c := v.DistanceAndCycle(x)
 			w := 0.0

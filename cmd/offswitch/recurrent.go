@@ -41,7 +41,7 @@ func newRecurrent(s *session) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			found := recurrence.EndComponents(m)
+			found := recurrence.NewStructure(m, 0).EndComponents()
 			r := recurrentReport{
 				Schema: "offswitch.recurrent/1", States: m.NumStates(), EndComponents: found.Count(),
 				Recurrent: found.NumStates(), Terminal: m.NumTerminal(), Sizes: sizes(found),

@@ -1,0 +1,186 @@
+package recurrence
+
+import (
+	"math/bits"
+
+	"offswitch/sparse"
+)
+
+// The searches below want only the set that is reached. They pass over the states in their order,
+// up and down in turn, with one bit a state: where the order is any good, most of what a pass
+// finds it also follows up, and all memory traffic but the bits, which fit the cache, is
+// sequential.
+
+// How many passes there are before a queue takes over. Tests make them few.
+var (
+	forwardPasses  = 64 // each only costs what is new in it, and a look at every word
+	backwardPasses = 8  // each looks at every state not yet reached
+)
+
+// direction is the order of a pass: the exclusive or with it turns the position of a bit around.
+type direction int
+
+const (
+	up   direction = 0
+	down direction = 63
+)
+
+func (d direction) turn() direction { return up + down - d }
+
+// forward returns the states of region that can be reached from start without leaving it.
+func (g *graph) forward(start uint32, region sparse.Bitset, memory *scratch) sparse.Bitset {
+	fresh, pending := region.Clone(), make(sparse.Bitset, len(region))
+	fresh.Clear(start)
+	pending.Set(start)
+	more := true
+	for pass, d := 0, up; more && pass < forwardPasses; pass, d = pass+1, d.turn() {
+		more = g.push(fresh, pending, d)
+	}
+	if more {
+		queue := memory.take(fresh.Count() + pending.Count())
+		g.pushQueue(fresh, pending, queue)
+		memory.free(queue)
+	}
+	for i, w := range region {
+		fresh[i] = w &^ fresh[i]
+	}
+	return fresh
+}
+
+// push follows the edges of the pending states and takes what is fresh from there to pending. It
+// reports whether some state may be pending in the end.
+func (g *graph) push(fresh, pending sparse.Bitset, d direction) (more bool) {
+	for j := range pending {
+		i := j
+		if d == down {
+			i = len(pending) - 1 - j
+		}
+		for pending[i] != 0 {
+			bit := bits.TrailingZeros64(pending[i])
+			if d == down {
+				bit = 63 - bits.LeadingZeros64(pending[i])
+			}
+			pending[i] &^= 1 << bit
+			for _, t := range g.next(uint32(i<<6 | bit)) {
+				if fresh.Has(t) {
+					fresh.Clear(t)
+					pending.Set(t)
+					more = more || (int(t>>6) < i) == (d == up)
+				}
+			}
+		}
+	}
+	return more
+}
+
+// pushQueue follows the edges of the pending states, and of all that is found fresh, until nothing
+// is left. The queue has room for all of them.
+func (g *graph) pushQueue(fresh, pending sparse.Bitset, queue []uint32) {
+	length := 0
+	for s := range pending.All() {
+		queue[length] = s
+		length++
+	}
+	for length > 0 {
+		length--
+		for _, t := range g.next(queue[length]) {
+			if fresh.Has(t) {
+				fresh.Clear(t)
+				queue[length] = t
+				length++
+			}
+		}
+	}
+}
+
+// backward is a search against the edges, inside a region.
+type backward struct {
+	*graph
+	region  sparse.Bitset
+	reached sparse.Bitset // the states to start from, and then all that are found
+	// careful lets the search use only choices all of whose branches stay in the region.
+	careful bool
+}
+
+// pull adds the states of the region that lead into what is reached, pass after pass. It reports
+// whether nothing is left to add, which it cannot tell when passes add little.
+func (b *backward) pull() (done bool) {
+	before, most := b.reached.Count(), b.region.Count()
+	for pass, d := 0, up; pass < backwardPasses; pass, d = pass+1, d.turn() {
+		b.pass(d)
+		now := b.reached.Count()
+		// What a pass upwards does not find, one downwards may.
+		switch {
+		case now == before && pass > 0, now == most:
+			return true
+		case pass > 1 && now < 2*before && now < most/16:
+			return false
+		}
+		before = now
+	}
+	return false
+}
+
+func (b *backward) pass(d direction) {
+	for j := range b.region {
+		i := j
+		if d == down {
+			i = len(b.region) - 1 - j
+		}
+		left := b.region[i] &^ b.reached[i]
+		if d == down {
+			left = bits.Reverse64(left)
+		}
+		for ; left != 0; left &= left - 1 {
+			bit := bits.TrailingZeros64(left) ^ int(d)
+			s := uint32(i<<6 | bit)
+			if b.careful {
+				if b.joinsSurely(s) {
+					b.reached[i] |= 1 << bit
+				}
+				continue
+			}
+			for _, t := range b.next(s) {
+				if b.reached.Has(t) {
+					b.reached[i] |= 1 << bit
+					break
+				}
+			}
+		}
+	}
+}
+
+// joinsSurely reports whether a state has a choice that stays in the region and can lead into what is
+// reached.
+func (b *backward) joinsSurely(s uint32) bool {
+	for c := b.choiceStart[s]; c < b.choiceStart[s+1]; c++ {
+		leads, stays := false, true
+		for _, t := range b.targets(c) {
+			leads = leads || b.reached.Has(t)
+			stays = stays && b.region.Has(t)
+		}
+		if leads && stays {
+			return true
+		}
+	}
+	return false
+}
+
+// pullQueue completes the search with the predecessors. The queue has room for the region.
+func (b *backward) pullQueue(before *Predecessors, queue []uint32) {
+	length := 0
+	for s := range b.reached.All() {
+		queue[length] = s
+		length++
+	}
+	for length > 0 {
+		length--
+		for _, s := range before.Of(queue[length]) {
+			if b.region.Has(s) && !b.reached.Has(s) && (!b.careful || b.joinsSurely(s)) {
+				b.reached.Set(s)
+				queue[length] = s
+				length++
+			}
+		}
+	}
+}

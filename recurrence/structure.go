@@ -1,0 +1,101 @@
+package recurrence
+
+import (
+	"runtime"
+
+	"offswitch/sparse"
+)
+
+// parallelFrom is the least number of states for which goroutines are worth their start.
+const parallelFrom = 1 << 14
+
+// Structure answers questions about the transition structure of one model. What several answers
+// need is made once, when first needed. It is for one goroutine at a time; what it returned may be
+// read by many.
+type Structure struct {
+	m       *sparse.MDP
+	g       graph
+	workers int
+	memory  scratch
+
+	before     *Predecessors
+	classes    *Components
+	components *Components
+}
+
+// NewStructure prepares to answer about a model. workers is the number of goroutines to use, which
+// changes no answer; 0 stands for GOMAXPROCS.
+func NewStructure(m *sparse.MDP, workers int) *Structure {
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	if m.NumStates() < parallelFrom {
+		workers = 1
+	}
+	return &Structure{m: m, g: graph{m.ChoiceStarts(), m.BranchStarts(), m.AllTargets()}, workers: workers}
+}
+
+// Model returns the model.
+func (r *Structure) Model() *sparse.MDP { return r.m }
+
+// Release lets go of working memory that the next question could use again.
+func (r *Structure) Release() { r.memory = scratch{} }
+
+// Predecessors returns the transposed transition structure. The first call takes O(states +
+// branches), and 8 bytes a state and worker while it runs.
+func (r *Structure) Predecessors() *Predecessors {
+	if r.before == nil {
+		r.before = new(Predecessors)
+		r.before.transpose(r.g, r.workers, &r.memory)
+	}
+	return r.before
+}
+
+// graph is a graph in compressed rows: the edges of state s are choiceStart[s]..choiceStart[s+1]-1,
+// taken through branchStart unless that is nil.
+type graph struct{ choiceStart, branchStart, target []uint32 }
+
+func (g *graph) states() int { return len(g.choiceStart) - 1 }
+
+// bound returns the first edge of a state, or the end of the edges when the state is the last plus one.
+func (g *graph) bound(s uint32) uint32 {
+	e := g.choiceStart[s]
+	if g.branchStart != nil {
+		e = g.branchStart[e]
+	}
+	return e
+}
+
+// next returns the targets of the edges of a state.
+func (g *graph) next(s uint32) []uint32 { return g.target[g.bound(s):g.bound(s+1)] }
+
+// targets returns the targets of the branches of a choice.
+func (g *graph) targets(c uint32) []uint32 {
+	if g.branchStart == nil {
+		return g.target[c : c+1]
+	}
+	return g.target[g.branchStart[c]:g.branchStart[c+1]]
+}
+
+// scratch keeps memory from one step of the work for the next.
+type scratch struct{ spare [][]uint32 }
+
+// take returns a slice of length n; what it holds is not defined.
+func (m *scratch) take(n int) []uint32 {
+	for i, x := range m.spare {
+		if cap(x) >= n {
+			m.spare = append(m.spare[:i], m.spare[i+1:]...)
+			return x[:n]
+		}
+	}
+	return make([]uint32, n)
+}
+
+func (m *scratch) zeros(n int) []uint32 {
+	x := m.take(n)
+	clear(x)
+	return x
+}
+
+// free hands memory back.
+func (m *scratch) free(x ...[]uint32) { m.spare = append(m.spare, x...) }

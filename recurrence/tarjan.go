@@ -1,0 +1,126 @@
+package recurrence
+
+import "offswitch/sparse"
+
+// tarjan is Tarjan's algorithm as Pearce (2016) arranged it: one rank a state, 0 while not visited,
+// the least position on the path that is known to be reached while its component is open, and
+// counting down from the top once it is closed, so that a single comparison ignores closed components; path
+// and open states share one array.
+type tarjan struct {
+	graph
+	dead   sparse.Bitset // edges that do not count; nil: all count
+	rank   []uint32
+	stack  []uint32      // the path from the left, finished states of open components from the right
+	edge   []uint32      // next edge of each state on the path
+	inner  sparse.Bitset // positions on the path whose state reaches an earlier one: not the first of its component
+	next   uint32
+	memory *scratch
+	last   uint32 // rank of the last component closed, minus one
+}
+
+// newTarjan prepares to rank the states whose rank is 0; others count as closed.
+func newTarjan(g graph, rank []uint32, memory *scratch) *tarjan {
+	return &tarjan{graph: g, rank: rank, next: 1, last: None - 1, memory: memory}
+}
+
+// reserve makes room for visiting so many states.
+func (t *tarjan) reserve(states int) {
+	if len(t.stack) < states {
+		t.release()
+		t.stack, t.edge, t.inner = t.memory.take(states), t.memory.take(states), sparse.NewBitset(states)
+	}
+}
+
+func (t *tarjan) release() {
+	t.memory.free(t.stack, t.edge)
+	t.stack, t.edge = nil, nil
+}
+
+// close makes a set one component.
+func (t *tarjan) close(states sparse.Bitset) {
+	for s := range states.All() {
+		t.rank[s] = t.last
+	}
+	t.last--
+}
+
+// visit ranks the states of a set; what they can reach outside it must have a rank.
+func (t *tarjan) visit(states sparse.Bitset) {
+	t.reserve(states.Count())
+	for s := range states.All() {
+		if t.rank[s] == 0 {
+			t.search(s)
+		}
+	}
+}
+
+// finish turns ranks into component numbers and returns how many components there are.
+func (t *tarjan) finish() int {
+	for s, r := range t.rank {
+		t.rank[s] = None - 1 - r
+	}
+	return int(None - 1 - t.last)
+}
+
+// search ranks a state that has no rank, and what it can reach.
+func (t *tarjan) search(v uint32) {
+	rank, stack, edge, inner, target, dead := t.rank, t.stack, t.edge, t.inner, t.target, t.dead
+	next, last := t.next, t.last
+	depth, open := 0, len(stack)
+	e, end := t.bound(v), t.bound(v+1)
+	low, reaches := next, false
+	rank[v] = next
+	next++
+	for {
+		if e < end {
+			w := target[e]
+			e++
+			if dead != nil && dead.Has(e-1) {
+				continue
+			}
+			switch r := rank[w]; {
+			case r == 0:
+				stack[depth], edge[depth] = v, e
+				if reaches {
+					inner.Set(uint32(depth))
+				} else {
+					inner.Clear(uint32(depth))
+				}
+				depth++
+				rank[v] = low
+				v, e, end = w, t.bound(w), t.bound(w+1)
+				low, reaches = next, false
+				rank[v] = next
+				next++
+			case r < low:
+				low, reaches = r, true
+			}
+			continue
+		}
+		if reaches {
+			open--
+			stack[open] = v
+			rank[v] = low
+		} else {
+			next--
+			for open < len(stack) && rank[stack[open]] >= low {
+				rank[stack[open]] = last
+				open++
+				next--
+			}
+			rank[v] = last
+			last--
+		}
+		if depth == 0 {
+			break
+		}
+		depth--
+		r := rank[v]
+		v, e, reaches = stack[depth], edge[depth], inner.Has(uint32(depth))
+		end, low = t.bound(v+1), rank[v]
+		if r < low {
+			low, reaches = r, true
+		}
+	}
+	t.next, t.last = next, last
+}
