@@ -1,15 +1,17 @@
 # make test    everything that has to pass, as .ci/run runs it; installs CLP where it is missing
 # make bench   the benchmarks at small sizes
+# make bench-table   measures the tables of bench/README.md, models up to LARGEST states
 # make cover   which lines the tests reach
 
 GO ?= go
 # Counted, not timed: with a time limit go test now and then reports the limit itself as a failure.
 FUZZTIME ?= 30000x
+LARGEST ?= 1000000
 
 # Fuzz targets, as package:target.
 FUZZ := $(shell grep -rl --include='*_test.go' '^func Fuzz' . | xargs grep -Ho '^func Fuzz[A-Za-z]*' | sed 's,/[^/]*:func ,:,' | sort -u)
 
-.PHONY: test format vet build unit clp fuzz bench cover
+.PHONY: test format vet build unit clp fuzz bench bench-table cover
 
 test: format build vet unit clp fuzz
 
@@ -44,6 +46,9 @@ fuzz:
 
 bench:
 	$(GO) test -run '^$$' -bench . ./...
+
+bench-table:
+	$(GO) test ./bench -run TestTable -write -largest $(LARGEST) -timeout 3h
 
 cover:
 	$(GO) test -coverpkg ./... -coverprofile cover.out ./...

@@ -2,8 +2,10 @@ package bench
 
 import (
 	"context"
-	"fmt"
+	"math"
+	"runtime"
 	"testing"
+	"time"
 
 	"gonum.org/v1/gonum/graph/simple"
 	"gonum.org/v1/gonum/graph/topo"
@@ -12,99 +14,184 @@ import (
 	"offswitch/sparse"
 )
 
-// everyModel runs a benchmark on a model of each family and size. run does the work once.
-func everyModel(b *testing.B, slip float64, prepare func(m *sparse.MDP) (run func())) {
-	for _, family := range Families() {
-		o := Options{Seed: 1}
-		if family.HasSlip {
-			o.Slip = slip
+// An operation prepares what is to be measured on a model, and returns what does it once; nil where
+// it is not for that model.
+type operation func(x *instance) (run func())
+
+// sweep is one Bellman backup of every state on one core, the unit of numerical work.
+func sweep(x *instance) func() {
+	n := x.NumStates()
+	v, out := make([]float64, n), make([]float64, n)
+	return func() { x.Backup(0, uint32(n), 0.99, x.reward, nil, v, out) }
+}
+
+// edgeSweep is the same without probabilities, the unit of what looks at the branches alone.
+func edgeSweep(x *instance) func() {
+	v, out := make([]float64, x.NumStates()), make([]float64, x.NumStates())
+	if x.Deterministic() {
+		return func() { greatest(x.ChoiceStarts(), x.AllTargets(), v, out) }
+	}
+	return func() { greatestSum(x.ChoiceStarts(), x.BranchStarts(), x.AllTargets(), v, out) }
+}
+
+func greatest(choiceStart, target []uint32, v, out []float64) {
+	for s := range out {
+		best := 0.0
+		for _, t := range target[choiceStart[s]:choiceStart[s+1]] {
+			best = max(best, v[t])
 		}
-		for o.States = 10_000; o.States <= *largest; o.States *= 10 {
-			b.Run(fmt.Sprintf("%s/%d", family.Name, o.States), func(b *testing.B) {
-				m := generate(b, family.Name, o)
-				run := prepare(m)
-				for b.Loop() {
-					run()
-				}
-				done := float64(b.N) / b.Elapsed().Seconds()
-				b.ReportMetric(done*float64(m.NumStates()), "states/s")
-				b.ReportMetric(done*float64(m.NumBranches()), "branches/s")
-				b.ReportMetric(float64(m.Bytes())/float64(m.NumStates()), "bytes/state")
-			})
+		out[s] = best
+	}
+}
+
+func greatestSum(choiceStart, branchStart, target []uint32, v, out []float64) {
+	for s := range out {
+		best := 0.0
+		from := branchStart[choiceStart[s]]
+		for c := choiceStart[s]; c < choiceStart[s+1]; c++ {
+			to := branchStart[c+1]
+			sum := 0.0
+			for _, t := range target[from:to] {
+				sum += v[t]
+			}
+			if sum > best {
+				best = sum
+			}
+			from = to
+		}
+		out[s] = best
+	}
+}
+
+func predecessors(x *instance) func() {
+	return func() { recurrence.NewStructure(x.MDP, 0).Predecessors() }
+}
+
+func stronglyConnected(x *instance) func() {
+	return func() { recurrence.NewStructure(x.MDP, 0).StronglyConnected() }
+}
+
+func endComponents(x *instance) func() {
+	return func() { recurrence.NewStructure(x.MDP, 0).EndComponents() }
+}
+
+// almostSure is reaching one state, with everything that the answer needs.
+func almostSure(x *instance) func() {
+	target := single(x.MDP, x.target)
+	return func() { recurrence.NewStructure(x.MDP, 0).AlmostSure(target) }
+}
+
+func forwardSearch(x *instance) func() {
+	var search recurrence.Search
+	return func() { search.Forward(x.MDP, x.start) }
+}
+
+func backwardSearch(x *instance) func() {
+	before := recurrence.NewStructure(x.MDP, 0).Predecessors()
+	var search recurrence.Search
+	return func() { search.Backward(before, x.target) }
+}
+
+func solve(x *instance) func() {
+	p := sparse.Problem{Discount: 0.99, States: x.reward}
+	return func() {
+		if _, err := x.Solve(context.Background(), p); err != nil {
+			panic(err)
 		}
 	}
 }
 
-// One Bellman backup of every state, on one core: the unit in which other costs are told.
-func BenchmarkSweep(b *testing.B) {
-	everyModel(b, 0.2, func(m *sparse.MDP) func() {
-		n := m.NumStates()
-		theta, v, out := m.Rewards()[0].States.Dense(n), make([]float64, n), make([]float64, n)
-		return func() { m.Backup(0, uint32(n), 0.99, theta, nil, v, out) }
-	})
-}
-
-func BenchmarkPredecessors(b *testing.B) {
-	everyModel(b, 0.2, func(m *sparse.MDP) func() {
-		return func() { recurrence.NewStructure(m, 0).Predecessors() }
-	})
-}
-
-func BenchmarkStronglyConnected(b *testing.B) {
-	everyModel(b, 0.2, func(m *sparse.MDP) func() {
-		return func() { recurrence.NewStructure(m, 0).StronglyConnected() }
-	})
-}
-
-func BenchmarkEndComponents(b *testing.B) {
-	everyModel(b, 0.2, func(m *sparse.MDP) func() {
-		return func() { recurrence.NewStructure(m, 0).EndComponents() }
-	})
-}
-
-// gonum's decomposition of the same graphs, on maps and with recursion.
-func BenchmarkGonumTarjan(b *testing.B) {
-	everyModel(b, 0.2, func(m *sparse.MDP) func() {
-		g := simple.NewDirectedGraph()
-		for s := range uint32(m.NumStates()) {
-			for _, t := range m.Successors(s) {
-				if s != t {
-					g.SetEdge(g.NewEdge(simple.Node(s), simple.Node(t)))
-				}
-			}
-		}
-		return func() { topo.TarjanSCC(g) }
-	})
-}
-
-func BenchmarkSolve(b *testing.B) {
-	everyModel(b, 0.2, func(m *sparse.MDP) func() {
-		p := sparse.Problem{Discount: 0.99, States: m.Rewards()[0].States.Dense(m.NumStates())}
-		return func() {
-			if _, err := m.Solve(context.Background(), p); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-}
-
-// Counting where every move is certain, which is exact.
-func BenchmarkCount(b *testing.B) {
-	for _, name := range []string{"coinrun", "grid", "ring", "chain"} {
-		for states := 10_000; states <= *largest; states *= 10 {
-			b.Run(fmt.Sprintf("%s/%d", name, states), func(b *testing.B) {
-				m := generate(b, name, Options{States: states, Seed: 1})
-				fresh, _ := m.Label("new")
-				start := fresh.First()
-				structure, reach := recurrence.NewStructure(m, 0), new(recurrence.Search).Forward(m, start)
-				for b.Loop() {
-					visits := recurrence.NewVisits(structure, start, reach)
-					if _, err := visits.Count(context.Background(), recurrence.CountOptions{Discount: 0.99}); err != nil {
-						b.Fatal(err)
-					}
-				}
-				b.ReportMetric(float64(b.N)*float64(m.NumStates())/b.Elapsed().Seconds(), "states/s")
-			})
+// count counts visits where every move is certain, which is exact.
+func count(x *instance) func() {
+	if !x.Deterministic() {
+		return nil
+	}
+	structure, reach := recurrence.NewStructure(x.MDP, 0), new(recurrence.Search).Forward(x.MDP, x.start)
+	return func() {
+		visits := recurrence.NewVisits(structure, x.start, reach)
+		if _, err := visits.Count(context.Background(), recurrence.CountOptions{Discount: 0.99}); err != nil {
+			panic(err)
 		}
 	}
+}
+
+func explore(x *instance) func() { return x.again }
+
+// gonumStates is the size of the largest models for gonum. Beyond, it takes minutes and gigabytes, and
+// on a path of 10^7 states its recursion would need more stack than there is.
+const gonumStates = 1_500_000
+
+// gonumTarjan is gonum's decomposition of the same graph into strongly connected components, on maps
+// and with recursion. The order of states is nothing to it.
+func gonumTarjan(x *instance) func() {
+	if x.order != local || x.NumStates() > gonumStates {
+		return nil
+	}
+	g := simple.NewDirectedGraph()
+	for s := range uint32(x.NumStates()) {
+		for _, t := range x.Successors(s) {
+			if s != t {
+				g.SetEdge(g.NewEdge(simple.Node(s), simple.Node(t)))
+			}
+		}
+	}
+	return func() { topo.TarjanSCC(g) }
+}
+
+func BenchmarkSweep(b *testing.B)             { measure(b, sweep, sweep) }
+func BenchmarkEdgeSweep(b *testing.B)         { measure(b, edgeSweep, sweep) }
+func BenchmarkPredecessors(b *testing.B)      { measure(b, predecessors, edgeSweep) }
+func BenchmarkStronglyConnected(b *testing.B) { measure(b, stronglyConnected, edgeSweep) }
+func BenchmarkEndComponents(b *testing.B)     { measure(b, endComponents, edgeSweep) }
+func BenchmarkAlmostSure(b *testing.B)        { measure(b, almostSure, edgeSweep) }
+func BenchmarkForward(b *testing.B)           { measure(b, forwardSearch, edgeSweep) }
+func BenchmarkBackward(b *testing.B)          { measure(b, backwardSearch, edgeSweep) }
+func BenchmarkSolve(b *testing.B)             { measure(b, solve, sweep) }
+func BenchmarkCount(b *testing.B)             { measure(b, count, edgeSweep) }
+func BenchmarkExplore(b *testing.B)           { measure(b, explore, edgeSweep) }
+func BenchmarkGonumTarjan(b *testing.B)       { measure(b, gonumTarjan, edgeSweep) }
+
+// measure reports what an operation costs on every instance, also as a multiple of a unit timed on the
+// same model right before.
+func measure(b *testing.B, of, unit operation) {
+	everyInstance(b, func(b *testing.B, x *instance) {
+		run := of(x)
+		if run == nil {
+			b.SkipNow()
+		}
+		one := fastest(unit(x))
+		before := allocated()
+		for b.Loop() {
+			run()
+		}
+		extra := allocated() - before
+		each := b.Elapsed().Seconds() / float64(b.N)
+		n := float64(x.NumStates())
+		b.ReportMetric(n/each, "states/s")
+		b.ReportMetric(float64(x.NumBranches())/each, "branches/s")
+		b.ReportMetric(float64(x.Bytes())/n, "bytes/state")
+		b.ReportMetric(extra/float64(b.N)/n, "extra-bytes/state")
+		b.ReportMetric(each/one.Seconds(), "sweeps")
+	})
+}
+
+// fastest returns the time of the fastest of several runs: three, fewer where they take seconds and
+// more where they take less than milliseconds.
+func fastest(run func()) time.Duration {
+	least, spent := time.Duration(math.MaxInt64), time.Duration(0)
+	for i := 0; i < 3 && spent < time.Second || i < 100 && spent < 10*time.Millisecond; i++ {
+		start := time.Now()
+		run()
+		took := time.Since(start)
+		least = min(least, took)
+		spent += took
+	}
+	return least
+}
+
+// allocated returns how many bytes were allocated so far, freed ones included.
+func allocated() float64 {
+	var s runtime.MemStats
+	runtime.ReadMemStats(&s)
+	return float64(s.TotalAlloc)
 }

@@ -346,17 +346,3 @@ func Example() {
 	// jump to (level=3,x=1,y=3,phase=3,off=false)
 	// shutdown to (level=3,x=1,y=2,phase=0,off=true)
 }
-
-func BenchmarkGenerate(b *testing.B) {
-	for _, family := range Families() {
-		for states := 10_000; states <= *largest; states *= 10 {
-			b.Run(fmt.Sprintf("%s/%d", family.Name, states), func(b *testing.B) {
-				made := 0
-				for b.Loop() {
-					made += generate(b, family.Name, Options{States: states, Seed: 1}).NumStates()
-				}
-				b.ReportMetric(float64(made)/b.Elapsed().Seconds(), "states/s")
-			})
-		}
-	}
-}

@@ -1,0 +1,180 @@
+package bench
+
+import (
+	"flag"
+	"fmt"
+	"math"
+	"os"
+	"strings"
+	"testing"
+)
+
+var write = flag.Bool("write", false, "measure the tables of README.md anew, at sizes up to -largest, and write them there")
+
+const readme = "README.md"
+
+// TestTable fills in the tables of README.md.
+func TestTable(t *testing.T) {
+	if !*write {
+		t.Skip("only with -write")
+	}
+	text, err := os.ReadFile(readme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := string(text)
+	for _, table := range []struct {
+		name string
+		rows func(t *testing.T) string
+	}{
+		{"families", familyTable},
+		{"public", publicTable},
+		{"growth", growthTable},
+	} {
+		start, end := fmt.Sprintf("<!-- %s -->\n", table.name), fmt.Sprintf("<!-- end of %s -->\n", table.name)
+		before, rest, ok := strings.Cut(out, start)
+		_, after, closed := strings.Cut(rest, end)
+		if !ok || !closed {
+			t.Fatalf("%s has no lines %q and %q", readme, start, end)
+		}
+		out = before + start + table.rows(t) + end + after
+	}
+	if err := os.WriteFile(readme, []byte(out), 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// familyTable measures every subject at the largest size.
+func familyTable(t *testing.T) string {
+	var b strings.Builder
+	fmt.Fprintln(&b, "| family | states | order | bytes/state | sweep, ns/state | edge sweep, ns/state | predecessors | SCC | MEC | almost sure | SCC, states/s | MEC, states/s |")
+	fmt.Fprintln(&b, "|---|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
+	for _, s := range subjects() {
+		for _, order := range []string{local, scattered} {
+			x := instanceOf(t, s, *largest, order)
+			n := float64(x.NumStates())
+			fmt.Fprintf(&b, "| %s | %d | %s | %.0f | ", s.name, x.NumStates(), order, float64(x.Bytes())/n)
+			edges := fastest(edgeSweep(x)).Seconds()
+			fmt.Fprintf(&b, "%.1f | %.1f |", fastest(sweep(x)).Seconds()/n*1e9, edges/n*1e9)
+			scc, mec := fastest(stronglyConnected(x)).Seconds(), fastest(endComponents(x)).Seconds()
+			for _, took := range []float64{fastest(predecessors(x)).Seconds(), scc, mec, fastest(almostSure(x)).Seconds()} {
+				fmt.Fprintf(&b, " %.1f |", took/edges)
+			}
+			fmt.Fprintf(&b, " %.1f M | %.1f M |\n", n/scc/1e6, n/mec/1e6)
+		}
+	}
+	return b.String()
+}
+
+// publicTable measures the models that Storm 1.14 was measured on.
+func publicTable(t *testing.T) string {
+	var b strings.Builder
+	fmt.Fprintln(&b, "| public model | states / choices / branches | predecessors: Storm, here | SCC: Storm, here | MEC: Storm, here |")
+	fmt.Fprintln(&b, "|---|--:|--:|--:|--:|")
+	for _, public := range []struct {
+		name                   string
+		predecessors, scc, mec float64 // Storm's seconds
+	}{
+		{"philosophers", 0.17, 0.72, 0.78},
+		{"coin", 0.14, 0.59, 1.24},
+		{"rooms", 0.21, 0.34, 1.43},
+	} {
+		for _, s := range subjects() {
+			if s.name != public.name {
+				continue
+			}
+			x := instanceOf(t, s, 1_000_000, local)
+			fmt.Fprintf(&b, "| %s | %d / %d / %d |", s.name, x.NumStates(), x.NumChoices(), x.NumBranches())
+			for _, storm := range []struct {
+				seconds float64
+				of      operation
+			}{{public.predecessors, predecessors}, {public.scc, stronglyConnected}, {public.mec, endComponents}} {
+				fmt.Fprintf(&b, " %.2f s, %.3f s |", storm.seconds, fastest(storm.of(x)).Seconds())
+			}
+			fmt.Fprintln(&b)
+		}
+	}
+	return b.String()
+}
+
+// growths are what growth measures.
+var growths = []struct {
+	name, order string
+	of          operation
+}{
+	{"SCC", local, stronglyConnected},
+	{"MEC", local, endComponents},
+	{"SCC-scattered", scattered, stronglyConnected},
+	{"MEC-scattered", scattered, endComponents},
+}
+
+// growth returns the log-log slopes of time over states, for each of growths, from 100,000 states to
+// the largest size: 1 is linear. Smaller models fit into caches and are used only when there are no
+// two sizes else.
+func growth(tb testing.TB, s subject) []float64 {
+	var states []float64
+	took := make([][]float64, len(growths))
+	for size := min(100_000, *largest/10); size <= *largest; size *= 10 {
+		for i, g := range growths {
+			x := instanceOf(tb, s, size, g.order)
+			if i == 0 {
+				states = append(states, float64(x.NumStates()))
+			}
+			took[i] = append(took[i], fastest(g.of(x)).Seconds())
+		}
+	}
+	slopes := make([]float64, len(growths))
+	for i := range slopes {
+		slopes[i] = slope(states, took[i])
+	}
+	return slopes
+}
+
+// slope returns the slope of the line that fits the logarithms of y over those of x best.
+func slope(x, y []float64) float64 {
+	var meanX, meanY, above, below float64
+	n := float64(len(x))
+	for i := range x {
+		meanX += math.Log(x[i]) / n
+		meanY += math.Log(y[i]) / n
+	}
+	for i := range x {
+		dx := math.Log(x[i]) - meanX
+		above += dx * (math.Log(y[i]) - meanY)
+		below += dx * dx
+	}
+	return above / below
+}
+
+func BenchmarkGrowth(b *testing.B) {
+	for _, s := range subjects() {
+		b.Run(s.name, func(b *testing.B) {
+			var slopes []float64
+			for b.Loop() {
+				slopes = growth(b, s)
+			}
+			for i, g := range growths {
+				b.ReportMetric(slopes[i], g.name+"-slope")
+			}
+		})
+	}
+}
+
+// growthTable measures growth, and gonum beside ours where it takes seconds.
+func growthTable(t *testing.T) string {
+	var b strings.Builder
+	b.WriteString("| family |")
+	for _, g := range growths {
+		fmt.Fprintf(&b, " %s |", strings.ReplaceAll(g.name, "-", " "))
+	}
+	fmt.Fprintf(&b, " gonum |\n|---|%s--:|\n", strings.Repeat("--:|", len(growths)))
+	for _, s := range subjects() {
+		fmt.Fprintf(&b, "| %s |", s.name)
+		for _, slope := range growth(t, s) {
+			fmt.Fprintf(&b, " %.2f |", slope)
+		}
+		x := instanceOf(t, s, 100_000, local)
+		fmt.Fprintf(&b, " %.0f× |\n", fastest(gonumTarjan(x)).Seconds()/fastest(stronglyConnected(x)).Seconds())
+	}
+	return b.String()
+}
