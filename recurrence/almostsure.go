@@ -22,23 +22,32 @@ func (r *Structure) AlmostSure(target sparse.Bitset) sparse.Bitset {
 	n := r.g.states()
 	bound := make(sparse.Bitset, len(target)).Complement(n)
 	for round := range sureRounds {
-		next := target.Clone()
-		b := backward{graph: &r.g, region: bound, reached: next, careful: round > 0}
-		if !b.pull() {
-			queue := r.memory.take(bound.Count())
+		size := bound.Count()
+		b := backward{graph: &r.g, region: bound, reached: target.Clone(), careful: round > 0}
+		// Down first: the states that a search found on its way to the target.
+		if !b.pull(down) {
+			queue := r.memory.take(size)
 			b.pullQueue(r.Predecessors(), queue)
 			r.memory.free(queue)
 		}
-		same := true
-		for i, w := range next {
-			same = same && w == bound[i]
-		}
-		if same {
+		bound = b.reached
+		if bound.Count() == size || r.closed(bound) {
 			return bound
 		}
-		bound = next
 	}
 	return r.sureByComponents(target)
+}
+
+// closed reports whether no branch leads out of a set.
+func (r *Structure) closed(set sparse.Bitset) bool {
+	for s := range set.All() {
+		for _, t := range r.g.next(s) {
+			if !set.Has(t) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // sureByComponents is AlmostSure in a time that does not depend on how often a bound would have to be narrowed.

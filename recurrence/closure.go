@@ -81,16 +81,42 @@ func (g *graph) pushQueue(fresh, pending sparse.Bitset, queue []uint32) {
 		queue[length] = s
 		length++
 	}
-	for length > 0 {
-		length--
-		for _, t := range g.next(queue[length]) {
-			if fresh.Has(t) {
-				fresh.Clear(t)
-				queue[length] = t
-				length++
+	var rows batch
+	for done := 0; done < length; {
+		n := rows.fetch(g.edges, g.target, queue[done:length])
+		done += n
+		for i := range n {
+			for _, t := range g.target[rows.from[i]:rows.to[i]] {
+				if fresh.Has(t) {
+					fresh.Clear(t)
+					queue[length] = t
+					length++
+				}
 			}
 		}
 	}
+}
+
+// batch is some rows of a graph at a time. Rows in random places wait for memory; many waits at
+// once take no longer than one.
+type batch struct {
+	from, to [64]uint32
+	touched  uint32
+}
+
+// fetch loads the rows of the first states, and returns how many those are. edges gives the range
+// of the edges of a state.
+func (b *batch) fetch(edges func(s uint32) (from, to uint32), target, states []uint32) int {
+	n := min(len(states), len(b.from))
+	for i, s := range states[:n] {
+		b.from[i], b.to[i] = edges(s)
+	}
+	for i := range n {
+		if b.from[i] < b.to[i] {
+			b.touched ^= target[b.from[i]] // so that the load is not left out
+		}
+	}
+	return n
 }
 
 // backward is a search against the edges, inside a region.
@@ -104,12 +130,12 @@ type backward struct {
 
 // pull adds the states of the region that lead into what is reached, pass after pass. It reports
 // whether nothing is left to add, which it cannot tell when passes add little.
-func (b *backward) pull() (done bool) {
+func (b *backward) pull(first direction) (done bool) {
 	before, most := b.reached.Count(), b.region.Count()
-	for pass, d := 0, up; pass < backwardPasses; pass, d = pass+1, d.turn() {
+	for pass, d := 0, first; pass < backwardPasses; pass, d = pass+1, d.turn() {
 		b.pass(d)
 		now := b.reached.Count()
-		// What a pass upwards does not find, one downwards may.
+		// What a pass in one direction does not find, one in the other may.
 		switch {
 		case now == before && pass > 0, now == most:
 			return true
@@ -173,13 +199,17 @@ func (b *backward) pullQueue(before *Predecessors, queue []uint32) {
 		queue[length] = s
 		length++
 	}
-	for length > 0 {
-		length--
-		for _, s := range before.Of(queue[length]) {
-			if b.region.Has(s) && !b.reached.Has(s) && (!b.careful || b.joinsSurely(s)) {
-				b.reached.Set(s)
-				queue[length] = s
-				length++
+	var rows batch
+	for done := 0; done < length; {
+		n := rows.fetch(before.entries, before.from, queue[done:length])
+		done += n
+		for i := range n {
+			for _, s := range before.from[rows.from[i]:rows.to[i]] {
+				if b.region.Has(s) && !b.reached.Has(s) && (!b.careful || b.joinsSurely(s)) {
+					b.reached.Set(s)
+					queue[length] = s
+					length++
+				}
 			}
 		}
 	}

@@ -16,8 +16,8 @@ import (
 // states that lost a way out or a way in: from these, searches of growing size look for a part
 // that is closed in one direction (after Chatterjee & Henzinger, J. ACM 2014), which is found at
 // the cost of the smaller side. O(states + branches) where nothing falls apart, which includes
-// every deterministic model; otherwise O(k·branches·log states) where at most k states lose
-// something at a time, and O(branches) for each k = √branches such states at worst.
+// every deterministic model; O(k·branches·log states) where at most k states lose something at a
+// time, and never more than O(branches) for what comes loose at a time.
 func (r *Structure) EndComponents() *Components {
 	if r.components == nil {
 		classes := r.StronglyConnected()
@@ -54,8 +54,9 @@ type refinement struct {
 	waiting         []uint32 // candidates whose list is not empty
 
 	seen  sparse.Bitset
-	found []uint32
-	here  []uint32
+	found []uint32 // what the last search found
+	here  []uint32 // the states of the candidate at hand that lost something
+	moved []uint32 // the states that get a new candidate
 	local *tarjan
 }
 
@@ -92,6 +93,9 @@ func (d *refinement) refine() {
 	}
 	d.memory.free(size)
 }
+
+// detour is the number of steps for which a way around a dead choice is sought.
+const detour = 64
 
 // firstBudget is the number of steps with which the searches for a part begin. Tests change it.
 var firstBudget = 64
@@ -198,13 +202,23 @@ func leaves(targets, of []uint32, candidate uint32) bool {
 }
 
 // kill makes a choice of a state dead and notes what is lost with it; within says that only its
-// branches inside the candidate matter.
+// branches inside the candidate matter. Where a short detour leads from the state to a target,
+// nothing is lost between them.
 func (d *refinement) kill(s, choice uint32, within bool) {
-	k, lost := d.of[s], false
 	lo, hi := d.m.Branches(choice)
 	for b := lo; b < hi; b++ {
 		d.dead.Set(b)
-		if t := d.m.Target(b); d.of[t] == k || d.of[t] != None && !within {
+	}
+	k := d.of[s]
+	inside := func(t uint32) bool { return d.of[t] == k }
+	if slices.ContainsFunc(d.m.Targets(choice), inside) {
+		d.follow(s, k, detour)
+	} else {
+		d.begin(s)
+	}
+	lost := false
+	for _, t := range d.m.Targets(choice) {
+		if inside(t) && !d.seen.Has(t) || !inside(t) && d.of[t] != None && !within {
 			d.note(t, d.lostIn)
 			lost = true
 		}
@@ -212,6 +226,7 @@ func (d *refinement) kill(s, choice uint32, within bool) {
 	if lost {
 		d.note(s, d.lostOut)
 	}
+	d.forget()
 }
 
 // note puts a state into one of the sets of those that lost something, and on its candidate's list.
@@ -330,6 +345,13 @@ func (d *refinement) examine(k uint32) {
 // ahead finds what a state of a candidate can reach in it, and reports whether that took no more
 // than budget steps.
 func (d *refinement) ahead(s, k uint32, budget int) bool {
+	done := d.follow(s, k, budget)
+	d.forget()
+	return done
+}
+
+// follow is ahead, with what it found still marked as seen.
+func (d *refinement) follow(s, k uint32, budget int) bool {
 	d.begin(s)
 	for i := 0; i < len(d.found) && budget >= 0; i++ {
 		lo, hi := d.m.Choices(d.found[i])
@@ -340,11 +362,12 @@ func (d *refinement) ahead(s, k uint32, budget int) bool {
 			}
 			for _, t := range d.m.Targets(c) {
 				budget--
-				d.meet(t)
+				if d.of[t] == k {
+					d.meet(t)
+				}
 			}
 		}
 	}
-	d.forget()
 	return budget >= 0
 }
 
@@ -393,18 +416,19 @@ func (d *refinement) forget() {
 // split makes the states found a candidate of their own.
 func (d *refinement) split(k uint32) {
 	part := d.candidate()
-	for _, s := range d.found {
+	d.moved = append(d.moved[:0], d.found...)
+	for _, s := range d.moved {
 		d.end[k]--
 		d.swap(d.at[s], d.end[k])
 		d.of[s] = part
 	}
-	d.start[part], d.end[part] = d.end[k], d.end[k]+uint32(len(d.found))
+	d.start[part], d.end[part] = d.end[k], d.end[k]+uint32(len(d.moved))
 	for _, s := range d.here {
 		if d.lostOut.Has(s) || d.lostIn.Has(s) {
 			d.list(s)
 		}
 	}
-	for _, s := range d.found {
+	for _, s := range d.moved {
 		lo, hi := d.m.Choices(s)
 		for c := lo; c < hi; c++ {
 			if d.live(c) && leaves(d.m.Targets(c), d.of, part) {
@@ -417,7 +441,7 @@ func (d *refinement) split(k uint32) {
 			}
 		}
 	}
-	for _, s := range d.found {
+	for _, s := range d.moved {
 		if d.of[s] == part {
 			d.settle(s)
 		}
@@ -486,13 +510,13 @@ func (d *refinement) decompose(k uint32) {
 	for p := d.count - parts + 1; p < d.count; p++ {
 		place(p)
 	}
-	d.found = append(d.found[:0], members...)
-	for _, s := range d.found {
+	d.moved = append(d.moved[:0], members...)
+	for _, s := range d.moved {
 		at := d.end[d.of[s]]
 		d.end[d.of[s]]++
 		d.states[at], d.at[s] = s, at
 	}
-	for _, s := range d.found {
+	for _, s := range d.moved {
 		d.drop(s)
 	}
 	d.drain()

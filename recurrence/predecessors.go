@@ -13,6 +13,9 @@ type Predecessors struct {
 // modify them.
 func (p *Predecessors) Of(state uint32) []uint32 { return p.from[p.start[state]:p.start[state+1]] }
 
+// entries returns the range from..to-1 of the entries of a state.
+func (p *Predecessors) entries(s uint32) (from, to uint32) { return p.start[s], p.start[s+1] }
+
 // transpose makes p the transposed graph, in the memory that p has. Each worker goes over all
 // edges, but counts and writes only those into its range of targets.
 func (p *Predecessors) transpose(g graph, workers int, memory *scratch) {

@@ -13,29 +13,29 @@ type Search struct {
 // Forward searches from the start states along all branches of all choices, and returns r.
 // O(states + branches).
 func (r *Search) Forward(m *sparse.MDP, start ...uint32) *Search {
-	return r.search(m.NumStates(), start, m.Successors)
+	return r.search(m.NumStates(), start, m.BranchesOf, m.AllTargets())
 }
 
 // Backward searches from the start states against the branches, and returns r: what it reaches is
 // every state from which some policy reaches a start state with positive probability.
 // O(states + branches).
 func (r *Search) Backward(p *Predecessors, start ...uint32) *Search {
-	return r.search(len(p.start)-1, start, p.Of)
+	return r.search(len(p.start)-1, start, p.entries, p.from)
 }
 
 // Visited searches along what a policy does, and returns r: what it reaches are the states that
 // the policy visits with positive probability. policy[s] is the choice taken in s; where it is None
 // the walk ends. O(states + branches).
 func (r *Search) Visited(m *sparse.MDP, policy []uint32, start ...uint32) *Search {
-	return r.search(m.NumStates(), start, func(s uint32) []uint32 {
+	return r.search(m.NumStates(), start, func(s uint32) (from, to uint32) {
 		if policy[s] == None {
-			return nil
+			return 0, 0
 		}
-		return m.Targets(policy[s])
-	})
+		return m.Branches(policy[s])
+	}, m.AllTargets())
 }
 
-func (r *Search) search(n int, start []uint32, next func(uint32) []uint32) *Search {
+func (r *Search) search(n int, start []uint32, edges func(s uint32) (from, to uint32), target []uint32) *Search {
 	r.Order, r.Reached, r.Distance = r.Order[:0], grow(r.Reached, (n+63)/64), grow(r.Distance, n)
 	clear(r.Reached)
 	for s := range r.Distance {
@@ -48,14 +48,19 @@ func (r *Search) search(n int, start []uint32, next func(uint32) []uint32) *Sear
 			r.Order = append(r.Order, s)
 		}
 	}
-	for i := 0; i < len(r.Order); i++ {
-		s := r.Order[i]
-		d := r.Distance[s] + 1
-		for _, t := range next(s) {
-			if r.Distance[t] == None {
-				r.Distance[t] = d
-				r.Reached.Set(t)
-				r.Order = append(r.Order, t)
+	var rows batch
+	for done := 0; done < len(r.Order); {
+		states := r.Order[done:]
+		n := rows.fetch(edges, target, states)
+		done += n
+		for i := range n {
+			d := r.Distance[states[i]] + 1
+			for _, t := range target[rows.from[i]:rows.to[i]] {
+				if r.Distance[t] == None {
+					r.Distance[t] = d
+					r.Reached.Set(t)
+					r.Order = append(r.Order, t)
+				}
 			}
 		}
 	}

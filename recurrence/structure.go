@@ -42,7 +42,7 @@ func (r *Structure) Model() *sparse.MDP { return r.m }
 func (r *Structure) Release() { r.memory = scratch{} }
 
 // Predecessors returns the transposed transition structure. The first call takes O(states +
-// branches), and 8 bytes a state and worker while it runs.
+// branches), and 8 bytes a state while it runs.
 func (r *Structure) Predecessors() *Predecessors {
 	if r.before == nil {
 		r.before = new(Predecessors)
@@ -65,6 +65,9 @@ func (g *graph) bound(s uint32) uint32 {
 	}
 	return e
 }
+
+// edges returns the range from..to-1 of the edges of a state.
+func (g *graph) edges(s uint32) (from, to uint32) { return g.bound(s), g.bound(s + 1) }
 
 // next returns the targets of the edges of a state.
 func (g *graph) next(s uint32) []uint32 { return g.target[g.bound(s):g.bound(s+1)] }

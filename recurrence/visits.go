@@ -68,7 +68,7 @@ func NewVisits(structure *Structure, start uint32, reach *Search) *Visits {
 	var before Predecessors
 	before.transpose(certain, structure.workers, &structure.memory)
 	v.certain = adjacency{certain.next, before.Of}
-	v.certainReach = new(Search).search(v.m.NumStates(), []uint32{start}, certain.next)
+	v.certainReach = new(Search).search(v.m.NumStates(), []uint32{start}, certain.edges, certain.target)
 	structure.Release()
 	return v
 }
