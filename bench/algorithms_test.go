@@ -161,11 +161,11 @@ func measure(b *testing.B, of, unit operation) {
 			b.SkipNow()
 		}
 		one := fastest(unit(x))
-		before := allocated()
+		before := memory().TotalAlloc
 		for b.Loop() {
 			run()
 		}
-		extra := allocated() - before
+		extra := float64(memory().TotalAlloc - before)
 		each := b.Elapsed().Seconds() / float64(b.N)
 		n := float64(x.NumStates())
 		b.ReportMetric(n/each, "states/s")
@@ -190,9 +190,8 @@ func fastest(run func()) time.Duration {
 	return least
 }
 
-// allocated returns how many bytes were allocated so far, freed ones included.
-func allocated() float64 {
+func memory() *runtime.MemStats {
 	var s runtime.MemStats
 	runtime.ReadMemStats(&s)
-	return float64(s.TotalAlloc)
+	return &s
 }
