@@ -77,11 +77,13 @@ func endComponents(x *instance) func() {
 
 // almostSure is reaching one state, with everything that the answer needs.
 func almostSure(x *instance) func() {
-	target := single(x.MDP, x.target)
-	return func() {
-		components, before := recurrence.EndComponents(x.MDP), recurrence.NewPredecessors(x.MDP)
-		recurrence.NewAlmostSure(x.MDP, components, before).Reach(target)
-	}
+	return func() { almostSureStates(x) }
+}
+
+// almostSureStates returns from how many states the target is reached with probability 1.
+func almostSureStates(x *instance) int {
+	components, before := recurrence.EndComponents(x.MDP), recurrence.NewPredecessors(x.MDP)
+	return recurrence.NewAlmostSure(x.MDP, components, before).Reach(single(x.MDP, x.target)).Count()
 }
 
 func forwardSearch(x *instance) func() {

@@ -67,11 +67,11 @@ func BenchmarkHuge(b *testing.B) {
 	for b.Loop() {
 		var m *sparse.MDP
 		stage := func(what string, do func()) {
-			start, before := time.Now(), memory().TotalAlloc
-			do()
+			start := time.Now()
+			bytes := allocated(do)
 			n := float64(m.NumStates())
 			b.ReportMetric(n/time.Since(start).Seconds(), what+"-states/s")
-			b.ReportMetric(float64(memory().TotalAlloc-before)/n, what+"-bytes/state")
+			b.ReportMetric(bytes/n, what+"-bytes/state")
 		}
 		stage("load", func() { m = load(b, name) })
 		stage("SCC", func() { recurrence.StronglyConnected(m) })

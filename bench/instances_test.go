@@ -3,9 +3,11 @@ package bench
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"offswitch/bench/models"
+	"offswitch/recurrence"
 	"offswitch/sparse"
 )
 
@@ -176,4 +178,33 @@ func everyInstance(b *testing.B, f func(b *testing.B, x *instance)) {
 			}
 		}
 	}
+}
+
+// What the algorithms find does not depend on the order of the states.
+func TestOrderOfStatesDoesNotMatter(t *testing.T) {
+	for _, s := range subjects() {
+		x := instanceOf(t, s, 2000, local)
+		y := instanceOf(t, s, 2000, scattered)
+		for _, of := range []func(*sparse.MDP) *recurrence.Components{recurrence.StronglyConnected, recurrence.EndComponents} {
+			if a, b := sizes(of(x.MDP)), sizes(of(y.MDP)); !slices.Equal(a, b) {
+				t.Errorf("%s: components of sizes %v, scattered %v", s.name, a, b)
+			}
+		}
+		if a, b := almostSureStates(x), almostSureStates(y); a != b {
+			t.Errorf("%s: the target is reached almost surely from %d states, scattered %d", s.name, a, b)
+		}
+		if a, b := len(recurrence.Forward(x.MDP, x.start).Order), len(recurrence.Forward(y.MDP, y.start).Order); a != b {
+			t.Errorf("%s: %d states are reached, scattered %d", s.name, a, b)
+		}
+	}
+}
+
+// sizes returns the sizes of the components, in increasing order.
+func sizes(c *recurrence.Components) []int {
+	var all []int
+	for k := range uint32(c.Count()) {
+		all = append(all, len(c.Members(k)))
+	}
+	slices.Sort(all)
+	return all
 }
