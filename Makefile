@@ -6,6 +6,7 @@
 GO ?= go
 # Counted, not timed: with a time limit go test now and then reports the limit itself as a failure.
 FUZZTIME ?= 30000x
+BENCHTIME ?= 0.1s
 LARGEST ?= 1000000
 
 # Fuzz targets, as package:target.
@@ -45,7 +46,7 @@ fuzz:
 	done
 
 bench:
-	$(GO) test -run '^$$' -bench . ./...
+	$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) ./...
 
 bench-table:
 	$(GO) test ./bench -run TestTable -write -largest $(LARGEST) -timeout 3h

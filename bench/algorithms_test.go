@@ -20,25 +20,36 @@ type operation func(x *instance) (run func())
 
 // sweep is one Bellman backup of every state on one core, the unit of numerical work.
 func sweep(x *instance) func() {
-	n := x.NumStates()
-	v, out := make([]float64, n), make([]float64, n)
-	return func() { x.Backup(0, uint32(n), 0.99, x.reward, nil, v, out) }
+	v, out := values(x), values(x)
+	return func() { x.Backup(0, uint32(len(v)), 0.99, x.reward, nil, v, out) }
 }
 
 // edgeSweep is the same without probabilities, the unit of what looks at the branches alone.
 func edgeSweep(x *instance) func() {
-	v, out := make([]float64, x.NumStates()), make([]float64, x.NumStates())
+	v, out := values(x), values(x)
 	if x.Deterministic() {
 		return func() { greatest(x.ChoiceStarts(), x.AllTargets(), v, out) }
 	}
 	return func() { greatestSum(x.ChoiceStarts(), x.BranchStarts(), x.AllTargets(), v, out) }
 }
 
+// values returns a value for each state. They are written, because all pages of fresh memory are one
+// and the same page of zeros until then, which is fast to read.
+func values(x *instance) []float64 {
+	v := make([]float64, x.NumStates())
+	for s := range v {
+		v[s] = 1
+	}
+	return v
+}
+
 func greatest(choiceStart, target []uint32, v, out []float64) {
 	for s := range out {
 		best := 0.0
 		for _, t := range target[choiceStart[s]:choiceStart[s+1]] {
-			best = max(best, v[t])
+			if x := v[t]; x > best {
+				best = x
+			}
 		}
 		out[s] = best
 	}
@@ -77,8 +88,12 @@ func endComponents(x *instance) func() {
 
 // almostSure is reaching one state, with everything that the answer needs.
 func almostSure(x *instance) func() {
-	target := single(x.MDP, x.target)
-	return func() { recurrence.NewStructure(x.MDP, 0).AlmostSure(target) }
+	return func() { almostSureStates(x) }
+}
+
+// almostSureStates returns from how many states the target is reached with probability 1.
+func almostSureStates(x *instance) int {
+	return recurrence.NewStructure(x.MDP, 0).AlmostSure(single(x.MDP, x.target)).Count()
 }
 
 func forwardSearch(x *instance) func() {
@@ -138,6 +153,10 @@ func gonumTarjan(x *instance) func() {
 	return func() { topo.TarjanSCC(g) }
 }
 
+func plain(x *instance) func() {
+	return func() { plainTarjan(x.MDP) }
+}
+
 func BenchmarkSweep(b *testing.B)             { measure(b, sweep, sweep) }
 func BenchmarkEdgeSweep(b *testing.B)         { measure(b, edgeSweep, sweep) }
 func BenchmarkPredecessors(b *testing.B)      { measure(b, predecessors, edgeSweep) }
@@ -149,6 +168,7 @@ func BenchmarkBackward(b *testing.B)          { measure(b, backwardSearch, edgeS
 func BenchmarkSolve(b *testing.B)             { measure(b, solve, sweep) }
 func BenchmarkCount(b *testing.B)             { measure(b, count, edgeSweep) }
 func BenchmarkExplore(b *testing.B)           { measure(b, explore, edgeSweep) }
+func BenchmarkPlainTarjan(b *testing.B)       { measure(b, plain, edgeSweep) }
 func BenchmarkGonumTarjan(b *testing.B)       { measure(b, gonumTarjan, edgeSweep) }
 
 // measure reports what an operation costs on every instance, also as a multiple of a unit timed on the
@@ -160,11 +180,11 @@ func measure(b *testing.B, of, unit operation) {
 			b.SkipNow()
 		}
 		one := fastest(unit(x))
-		before := allocated()
+		before := memory().TotalAlloc
 		for b.Loop() {
 			run()
 		}
-		extra := allocated() - before
+		extra := float64(memory().TotalAlloc - before)
 		each := b.Elapsed().Seconds() / float64(b.N)
 		n := float64(x.NumStates())
 		b.ReportMetric(n/each, "states/s")
@@ -189,9 +209,8 @@ func fastest(run func()) time.Duration {
 	return least
 }
 
-// allocated returns how many bytes were allocated so far, freed ones included.
-func allocated() float64 {
+func memory() *runtime.MemStats {
 	var s runtime.MemStats
 	runtime.ReadMemStats(&s)
-	return float64(s.TotalAlloc)
+	return &s
 }

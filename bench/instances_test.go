@@ -3,9 +3,11 @@ package bench
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"offswitch/bench/models"
+	"offswitch/recurrence"
 	"offswitch/sparse"
 )
 
@@ -176,4 +178,35 @@ func everyInstance(b *testing.B, f func(b *testing.B, x *instance)) {
 			}
 		}
 	}
+}
+
+// What the algorithms find does not depend on the order of the states.
+func TestOrderOfStatesDoesNotMatter(t *testing.T) {
+	for _, s := range subjects() {
+		x := instanceOf(t, s, 2000, local)
+		y := instanceOf(t, s, 2000, scattered)
+		here, there := recurrence.NewStructure(x.MDP, 0), recurrence.NewStructure(y.MDP, 0)
+		if a, b := sizes(here.StronglyConnected()), sizes(there.StronglyConnected()); !slices.Equal(a, b) {
+			t.Errorf("%s: components of sizes %v, scattered %v", s.name, a, b)
+		}
+		if a, b := sizes(here.EndComponents()), sizes(there.EndComponents()); !slices.Equal(a, b) {
+			t.Errorf("%s: end components of sizes %v, scattered %v", s.name, a, b)
+		}
+		if a, b := almostSureStates(x), almostSureStates(y); a != b {
+			t.Errorf("%s: the target is reached almost surely from %d states, scattered %d", s.name, a, b)
+		}
+		if a, b := len(new(recurrence.Search).Forward(x.MDP, x.start).Order), len(new(recurrence.Search).Forward(y.MDP, y.start).Order); a != b {
+			t.Errorf("%s: %d states are reached, scattered %d", s.name, a, b)
+		}
+	}
+}
+
+// sizes returns the sizes of the components, in increasing order.
+func sizes(c *recurrence.Components) []int {
+	var all []int
+	for k := range uint32(c.Count()) {
+		all = append(all, len(c.Members(k)))
+	}
+	slices.Sort(all)
+	return all
 }

@@ -47,23 +47,37 @@ func TestTable(t *testing.T) {
 // familyTable measures every subject at the largest size.
 func familyTable(t *testing.T) string {
 	var b strings.Builder
-	fmt.Fprintln(&b, "| family | states | order | bytes/state | sweep, ns/state | edge sweep, ns/state | predecessors | SCC | MEC | almost sure | SCC, states/s | MEC, states/s |")
-	fmt.Fprintln(&b, "|---|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
+	fmt.Fprintln(&b, "| family | states | order | bytes/state | sweep, ns/state | edge sweep, ns/state | predecessors | plain Tarjan | SCC | MEC | almost sure | SCC, states/s | MEC, states/s | explore, states/s | SCC, MEC bytes/state |")
+	fmt.Fprintln(&b, "|---|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
 	for _, s := range subjects() {
 		for _, order := range []string{local, scattered} {
 			x := instanceOf(t, s, *largest, order)
 			n := float64(x.NumStates())
-			fmt.Fprintf(&b, "| %s | %d | %s | %.0f | ", s.name, x.NumStates(), order, float64(x.Bytes())/n)
-			edges := fastest(edgeSweep(x)).Seconds()
-			fmt.Fprintf(&b, "%.1f | %.1f |", fastest(sweep(x)).Seconds()/n*1e9, edges/n*1e9)
-			scc, mec := fastest(stronglyConnected(x)).Seconds(), fastest(endComponents(x)).Seconds()
-			for _, took := range []float64{fastest(predecessors(x)).Seconds(), scc, mec, fastest(almostSure(x)).Seconds()} {
+			seconds := func(of operation) float64 { return fastest(of(x)).Seconds() }
+			edges := seconds(edgeSweep)
+			fmt.Fprintf(&b, "| %s | %.0f | %s | %.0f |", s.name, n, order, float64(x.Bytes())/n)
+			fmt.Fprintf(&b, " %.1f | %.1f |", seconds(sweep)/n*1e9, edges/n*1e9)
+			scc, mec := seconds(stronglyConnected), seconds(endComponents)
+			for _, took := range []float64{seconds(predecessors), seconds(plain), scc, mec, seconds(almostSure)} {
 				fmt.Fprintf(&b, " %.1f |", took/edges)
 			}
-			fmt.Fprintf(&b, " %.1f M | %.1f M |\n", n/scc/1e6, n/mec/1e6)
+			fmt.Fprintf(&b, " %.1f M | %.1f M |", n/scc/1e6, n/mec/1e6)
+			if x.again != nil {
+				fmt.Fprintf(&b, " %.1f M |", n/seconds(explore)/1e6)
+			} else {
+				fmt.Fprint(&b, " |")
+			}
+			fmt.Fprintf(&b, " %.0f, %.0f |\n", allocated(stronglyConnected(x))/n, allocated(endComponents(x))/n)
 		}
 	}
 	return b.String()
+}
+
+// allocated returns how many bytes run allocates, freed ones included.
+func allocated(run func()) float64 {
+	before := memory().TotalAlloc
+	run()
+	return float64(memory().TotalAlloc - before)
 }
 
 // publicTable measures the models that Storm 1.14 was measured on.

@@ -1,6 +1,6 @@
 // Package models holds models that benchmarks and tests of the algorithms need beside the shutdown
-// settings of package bench: public models that others have published numbers for, and adversarial
-// structures, which are as hard on the algorithms as anything we know.
+// settings of package bench: public models that others have published numbers for, plain fields, and
+// adversarial structures, which are as hard on the algorithms as anything we know.
 //
 // Each model carries the label goal and the reward goal, 1 in the states with that label and 0 in
 // all others. State 0 is the initial state, and every state can be reached from it.
@@ -31,6 +31,8 @@ func Families() []Family {
 	return []Family{
 		{"philosophers", "PRISM's dining philosophers without fairness: one component", true, philosophersOf},
 		{"coin", "PRISM's randomised consensus coin: end components at the very end only", true, coinOf},
+		{"field", "an open square, row by row, with four certain moves", false, func(n int) *sparse.MDP { return Field(n, false) }},
+		{"slipfield", "the same with moves that slip: twelve branches a state", false, func(n int) *sparse.MDP { return Field(n, true) }},
 		{"rooms", "64 rooms with trapdoors to the next one, where blocks of each room fall apart", false, roomsOf},
 		{"peel", "a line of end components that come loose one by one", false, Peel},
 		{"comb", "the same with √n components, where each that goes harms all the others", false, Comb},

@@ -55,7 +55,9 @@ func TestPublicModels(t *testing.T) {
 }
 
 // How many there are of everything follows from how the models are made.
-func TestAdversarialModels(t *testing.T) {
+func TestModelsOfOurOwn(t *testing.T) {
+	check(t, "field", Field(400, false), counts{400, 1600, 1600, 1, 1})
+	check(t, "slipfield", Field(400, true), counts{400, 1600, 4800, 1, 1})
 	for _, n := range []int{20, 100, 1001, 2000} {
 		pieces := (n - 1) / 3
 		check(t, "peel", Peel(n), counts{3*pieces + 1, 4 * pieces, 5 * pieces, 2, pieces})
