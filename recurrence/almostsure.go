@@ -20,7 +20,8 @@ var sureRounds = 4
 // components. O(states + branches · choices of a state).
 func (r *Structure) AlmostSure(target sparse.Bitset) sparse.Bitset {
 	n := r.g.states()
-	bound := make(sparse.Bitset, len(target)).Complement(n)
+	bound := sparse.NewBitset(n)
+	bound.Fill(n)
 	for round := range sureRounds {
 		size := bound.Count()
 		b := backward{graph: &r.g, region: bound, reached: target.Clone(), careful: round > 0}

@@ -29,7 +29,7 @@ func (d direction) turn() direction { return up + down - d }
 
 // forward returns the states of region that can be reached from start without leaving it.
 func (g *graph) forward(start uint32, region sparse.Bitset, memory *scratch) sparse.Bitset {
-	fresh, pending := region.Clone(), make(sparse.Bitset, len(region))
+	fresh, pending := memory.clone(region), memory.set(64*len(region))
 	fresh.Clear(start)
 	pending.Set(start)
 	more := true
@@ -41,6 +41,7 @@ func (g *graph) forward(start uint32, region sparse.Bitset, memory *scratch) spa
 		g.pushQueue(fresh, pending, queue)
 		memory.free(queue)
 	}
+	memory.freeSets(pending)
 	for i, w := range region {
 		fresh[i] = w &^ fresh[i]
 	}

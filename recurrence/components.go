@@ -91,7 +91,8 @@ const giantShare = 8
 func (r *Structure) decompose(t *tarjan) {
 	n := r.g.states()
 	least := max(giantFrom, n/(2*giantShare))
-	all := make(sparse.Bitset, (n+63)/64).Complement(n)
+	all := r.memory.set(n)
+	all.Fill(n)
 	// The sets at hand, the last one first: either to be decomposed, or one component. From a set to
 	// be decomposed, edges lead out of it only into what is ranked by then.
 	type part struct {
@@ -104,16 +105,16 @@ func (r *Structure) decompose(t *tarjan) {
 		parts = parts[:len(parts)-1]
 		if p.whole {
 			t.close(p.states)
+			r.memory.freeSets(p.states)
 			continue
 		}
-		size := p.states.Count()
-		if size < least {
-			t.visit(p.states)
-			continue
+		var behind, component sparse.Bitset
+		if size := p.states.Count(); size >= least {
+			behind, component = r.giant(p.states, size)
 		}
-		behind, component := r.giant(p.states, size)
 		if component == nil {
 			t.visit(p.states)
+			r.memory.freeSets(p.states)
 			continue
 		}
 		for i := range p.states {
@@ -132,11 +133,12 @@ func (r *Structure) giant(region sparse.Bitset, size int) (behind, component spa
 		if pivot == None {
 			return nil, nil
 		}
-		b := backward{graph: &r.g, region: region, reached: make(sparse.Bitset, len(region))}
+		b := backward{graph: &r.g, region: region, reached: r.memory.set(64 * len(region))}
 		b.reached.Set(pivot)
 		done := b.pull(up) // from a first state, the others come in order
 		reach := b.reached.Count()
 		if reach*giantShare < size {
+			r.memory.freeSets(b.reached)
 			if !done {
 				break
 			}
@@ -151,6 +153,7 @@ func (r *Structure) giant(region sparse.Bitset, size int) (behind, component spa
 		if component.Count()*giantShare >= size {
 			return b.reached, component
 		}
+		r.memory.freeSets(b.reached, component)
 	}
 	return nil, nil
 }

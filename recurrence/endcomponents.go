@@ -146,8 +146,8 @@ func (d *refinement) mixed(s uint32) bool {
 func (d *refinement) prepare(size []uint32) {
 	n := len(d.of)
 	d.before = d.Predecessors()
-	d.dead = sparse.NewBitset(d.m.NumBranches())
-	d.lostOut, d.lostIn, d.seen = sparse.NewBitset(n), sparse.NewBitset(n), sparse.NewBitset(n)
+	d.dead = d.memory.set(d.m.NumBranches())
+	d.lostOut, d.lostIn, d.seen = d.memory.set(n), d.memory.set(n), d.memory.set(n)
 	d.states, d.at = d.memory.take(n), d.memory.take(n)
 	d.start, d.end, d.first = d.memory.take(len(size)), d.memory.take(len(size)), d.memory.take(len(size))
 	total := uint32(0)
@@ -165,7 +165,8 @@ func (d *refinement) prepare(size []uint32) {
 }
 
 func (d *refinement) release() {
-	d.memory.free(d.states, d.at)
+	d.memory.free(d.states, d.at, d.start, d.end, d.first)
+	d.memory.freeSets(d.dead, d.lostOut, d.lostIn, d.seen)
 	if d.local != nil {
 		d.local.release()
 		d.memory.free(d.local.rank)

@@ -283,3 +283,24 @@ func TestPredecessorsEveryWay(t *testing.T) {
 		})
 	})
 }
+
+// A structure that was about another model answers like a new one, and in the memory it has.
+func TestStructureResetTakesItsMemoryOver(t *testing.T) {
+	r := NewStructure(sparsetest.Random(rand.New(rand.NewPCG(*pathSeed, 1)), 5, true), 2)
+	models(t, func(t *testing.T, name string, rng *rand.Rand, m *sparse.MDP) {
+		r.Reset(m)
+		fresh := NewStructure(m, 2)
+		if !slices.Equal(r.EndComponents().Of, fresh.EndComponents().Of) || !slices.Equal(r.StronglyConnected().Of, fresh.StronglyConnected().Of) {
+			t.Fatalf("%s: other components than those of a new structure", name)
+		}
+		again := testing.AllocsPerRun(2, func() {
+			r.Reset(m)
+			r.EndComponents()
+			r.Predecessors()
+		})
+		// The structs themselves, and lists of what was lost where end components come loose.
+		if again > 60 {
+			t.Fatalf("%s: %v allocations", name, again)
+		}
+	})
+}

@@ -16,7 +16,7 @@ func (p *Predecessors) Of(state uint32) []uint32 { return p.from[p.start[state]:
 // entries returns the range from..to-1 of the entries of a state.
 func (p *Predecessors) entries(s uint32) (from, to uint32) { return p.start[s], p.start[s+1] }
 
-// transpose makes p the transposed graph, in the memory that p has. Each worker goes over all
+// transpose makes p the transposed graph. Each worker goes over all
 // edges, but counts and writes only those into its range of targets.
 func (p *Predecessors) transpose(g graph, workers int, memory *scratch) {
 	n := g.states()
@@ -24,14 +24,14 @@ func (p *Predecessors) transpose(g graph, workers int, memory *scratch) {
 	// + the last one that was met; then where the next one goes, and again the last.
 	tally := memory.zeros(2 * n)
 	shares(n, workers, func(_ int, lo, hi uint32) { g.countSources(lo, hi, tally) })
-	p.start = grow(p.start, n+1)
+	p.start = memory.take(n + 1)
 	total := uint32(0)
 	for t := range n {
 		p.start[t] = total
 		tally[2*t], tally[2*t+1], total = total, 0, total+tally[2*t]
 	}
 	p.start[n] = total
-	p.from = grow(p.from, int(total))
+	p.from = memory.take(int(total))
 	shares(n, workers, func(_ int, lo, hi uint32) { g.writeSources(lo, hi, tally, p.from) })
 	memory.free(tally)
 }

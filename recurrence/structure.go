@@ -15,7 +15,8 @@ const parallelFrom = 1 << 14
 type Structure struct {
 	m       *sparse.MDP
 	g       graph
-	workers int
+	most    int // goroutines, where there is enough to do
+	workers int // goroutines for this model
 	memory  scratch
 
 	before     *Predecessors
@@ -29,10 +30,28 @@ func NewStructure(m *sparse.MDP, workers int) *Structure {
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
+	r := &Structure{most: workers}
+	r.Reset(m)
+	return r
+}
+
+// Reset makes r answer about another model, in the memory of what it answered before: all that is
+// no longer valid.
+func (r *Structure) Reset(m *sparse.MDP) {
+	r.m, r.g = m, graph{m.ChoiceStarts(), m.BranchStarts(), m.AllTargets()}
+	r.workers = r.most
 	if m.NumStates() < parallelFrom {
-		workers = 1
+		r.workers = 1
 	}
-	return &Structure{m: m, g: graph{m.ChoiceStarts(), m.BranchStarts(), m.AllTargets()}, workers: workers}
+	for _, c := range []*Components{r.classes, r.components} {
+		if c != nil {
+			r.memory.free(c.Of)
+		}
+	}
+	if r.before != nil {
+		r.memory.free(r.before.start, r.before.from)
+	}
+	r.before, r.classes, r.components = nil, nil, nil
 }
 
 // Model returns the model.
@@ -81,17 +100,44 @@ func (g *graph) targets(c uint32) []uint32 {
 }
 
 // scratch keeps memory from one step of the work for the next.
-type scratch struct{ spare [][]uint32 }
+type scratch struct {
+	spare [][]uint32
+	sets  []sparse.Bitset
+}
 
 // take returns a slice of length n; what it holds is not defined.
-func (m *scratch) take(n int) []uint32 {
-	for i, x := range m.spare {
-		if cap(x) >= n {
-			m.spare = append(m.spare[:i], m.spare[i+1:]...)
-			return x[:n]
+func (m *scratch) take(n int) []uint32 { return reuse(&m.spare, n) }
+
+// set returns the empty set over 0..n-1.
+func (m *scratch) set(n int) sparse.Bitset {
+	x := reuse(&m.sets, (n+63)/64)
+	clear(x)
+	return x
+}
+
+// clone returns a copy of a set.
+func (m *scratch) clone(set sparse.Bitset) sparse.Bitset {
+	x := reuse(&m.sets, len(set))
+	copy(x, set)
+	return x
+}
+
+// reuse takes the smallest slice that is large enough out of spare, or makes one.
+func reuse[S ~[]T, T any](spare *[]S, n int) S {
+	best := -1
+	for i, x := range *spare {
+		if cap(x) >= n && (best < 0 || cap(x) < cap((*spare)[best])) {
+			best = i
 		}
 	}
-	return make([]uint32, n)
+	if best < 0 {
+		return make(S, n)
+	}
+	x := (*spare)[best]
+	last := len(*spare) - 1
+	(*spare)[best] = (*spare)[last]
+	*spare = (*spare)[:last]
+	return x[:n]
 }
 
 func (m *scratch) zeros(n int) []uint32 {
@@ -102,3 +148,6 @@ func (m *scratch) zeros(n int) []uint32 {
 
 // free hands memory back.
 func (m *scratch) free(x ...[]uint32) { m.spare = append(m.spare, x...) }
+
+// freeSets hands sets back.
+func (m *scratch) freeSets(x ...sparse.Bitset) { m.sets = append(m.sets, x...) }

@@ -27,13 +27,16 @@ func newTarjan(g graph, rank []uint32, memory *scratch) *tarjan {
 func (t *tarjan) reserve(states int) {
 	if len(t.stack) < states {
 		t.release()
-		t.stack, t.edge, t.inner = t.memory.take(states), t.memory.take(states), sparse.NewBitset(states)
+		t.stack, t.edge, t.inner = t.memory.take(states), t.memory.take(states), t.memory.set(states)
 	}
 }
 
 func (t *tarjan) release() {
-	t.memory.free(t.stack, t.edge)
-	t.stack, t.edge = nil, nil
+	if t.stack != nil {
+		t.memory.free(t.stack, t.edge)
+		t.memory.freeSets(t.inner)
+	}
+	t.stack, t.edge, t.inner = nil, nil, nil
 }
 
 // close makes a set one component.

@@ -61,5 +61,15 @@ func (b Bitset) Complement(n int) Bitset {
 	return out
 }
 
+// Fill makes the set that of all of 0..n-1, which it is over.
+func (b Bitset) Fill(n int) {
+	for i := range b {
+		b[i] = ^uint64(0)
+	}
+	if n%64 != 0 {
+		b[len(b)-1] = 1<<(n%64) - 1
+	}
+}
+
 // Clone returns a copy.
 func (b Bitset) Clone() Bitset { return append(Bitset(nil), b...) }
