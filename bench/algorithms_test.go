@@ -74,26 +74,32 @@ func greatestSum(choiceStart, branchStart, target []uint32, v, out []float64) {
 	}
 }
 
+// structural returns what answers a question about the model from the start, in the memory of the
+// time before.
+func structural(x *instance, answer func(r *recurrence.Structure)) func() {
+	r := recurrence.NewStructure(x.MDP, 0)
+	return func() {
+		r.Reset(x.MDP)
+		answer(r)
+	}
+}
+
 func predecessors(x *instance) func() {
-	return func() { recurrence.NewStructure(x.MDP, 0).Predecessors() }
+	return structural(x, func(r *recurrence.Structure) { r.Predecessors() })
 }
 
 func stronglyConnected(x *instance) func() {
-	return func() { recurrence.NewStructure(x.MDP, 0).StronglyConnected() }
+	return structural(x, func(r *recurrence.Structure) { r.StronglyConnected() })
 }
 
 func endComponents(x *instance) func() {
-	return func() { recurrence.NewStructure(x.MDP, 0).EndComponents() }
+	return structural(x, func(r *recurrence.Structure) { r.EndComponents() })
 }
 
 // almostSure is reaching one state, with everything that the answer needs.
 func almostSure(x *instance) func() {
-	return func() { almostSureStates(x) }
-}
-
-// almostSureStates returns from how many states the target is reached with probability 1.
-func almostSureStates(x *instance) int {
-	return recurrence.NewStructure(x.MDP, 0).AlmostSure(single(x.MDP, x.target)).Count()
+	target := single(x.MDP, x.target)
+	return structural(x, func(r *recurrence.Structure) { r.AlmostSure(target) })
 }
 
 func forwardSearch(x *instance) func() {
@@ -180,17 +186,16 @@ func measure(b *testing.B, of, unit operation) {
 			b.SkipNow()
 		}
 		one := fastest(unit(x))
-		before := memory().TotalAlloc
+		extra := allocated(run)
 		for b.Loop() {
 			run()
 		}
-		extra := float64(memory().TotalAlloc - before)
 		each := b.Elapsed().Seconds() / float64(b.N)
 		n := float64(x.NumStates())
 		b.ReportMetric(n/each, "states/s")
 		b.ReportMetric(float64(x.NumBranches())/each, "branches/s")
 		b.ReportMetric(float64(x.Bytes())/n, "bytes/state")
-		b.ReportMetric(extra/float64(b.N)/n, "extra-bytes/state")
+		b.ReportMetric(extra/n, "extra-bytes/state")
 		b.ReportMetric(each/one.Seconds(), "sweeps")
 	})
 }
@@ -207,6 +212,13 @@ func fastest(run func()) time.Duration {
 		spent += took
 	}
 	return least
+}
+
+// allocated returns how many bytes run allocates, freed ones included.
+func allocated(run func()) float64 {
+	before := memory().TotalAlloc
+	run()
+	return float64(memory().TotalAlloc - before)
 }
 
 func memory() *runtime.MemStats {

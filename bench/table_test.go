@@ -73,13 +73,6 @@ func familyTable(t *testing.T) string {
 	return b.String()
 }
 
-// allocated returns how many bytes run allocates, freed ones included.
-func allocated(run func()) float64 {
-	before := memory().TotalAlloc
-	run()
-	return float64(memory().TotalAlloc - before)
-}
-
 // publicTable measures the models that Storm 1.14 was measured on.
 func publicTable(t *testing.T) string {
 	var b strings.Builder
