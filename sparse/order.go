@@ -19,52 +19,69 @@ import (
 // 4 bytes a state for the order and an eighth of a byte beside it.
 func BreadthFirst(m *MDP) []uint32 {
 	n := m.NumStates()
-	order, seen := make([]uint32, 0, n), NewBitset(n)
+	q := visitQueue{order: make([]uint32, 0, n), seen: NewBitset(n)}
 	for s := range m.initial.All() {
-		seen.Set(s)
-		order = append(order, s)
+		q.visit([]uint32{s})
 	}
-	// Rows are fetched for a stretch of the queue at a time: loads that do not wait for each other
-	// overlap, and the states of the queue can be anywhere in memory.
-	const ahead = 64
-	var from, to, first [ahead]uint32
+	var rows rowsAhead
 	left := 0 // no word of seen before this one lacks a state
 	for head := 0; head < n; {
-		if head == len(order) {
-			for seen[left] == ^uint64(0) {
+		if head == len(q.order) {
+			for q.seen[left] == ^uint64(0) {
 				left++
 			}
-			s := uint32(left*64 + bits.TrailingZeros64(^seen[left]))
+			q.visit([]uint32{uint32(left*64 + bits.TrailingZeros64(^q.seen[left]))})
+		}
+		next := q.order[head:min(head+rowsAtOnce, len(q.order))]
+		head += len(next)
+		rows.fetch(m, next)
+		for i := range next {
+			q.visit(m.target[rows.lo[i]:rows.hi[i]])
+		}
+	}
+	return q.order
+}
+
+// visitQueue is the states that a search has visited, in order and as a set.
+type visitQueue struct {
+	order []uint32
+	seen  Bitset
+}
+
+// visit puts those states at the end of the queue that were never in it.
+func (q *visitQueue) visit(states []uint32) {
+	order, seen := q.order, q.seen
+	for _, s := range states {
+		if !seen.Has(s) {
 			seen.Set(s)
 			order = append(order, s)
 		}
-		queue := order[head:min(head+ahead, len(order))]
-		head += len(queue)
-		for i, s := range queue {
-			from[i], to[i] = m.BranchesOf(s)
-		}
-		for i := range queue {
-			if from[i] < to[i] {
-				first[i] = m.target[from[i]]
-			}
-		}
-		for i := range queue {
-			if from[i] == to[i] {
-				continue
-			}
-			if t := first[i]; !seen.Has(t) {
-				seen.Set(t)
-				order = append(order, t)
-			}
-			for _, t := range m.target[from[i]+1 : to[i]] {
-				if !seen.Has(t) {
-					seen.Set(t)
-					order = append(order, t)
-				}
-			}
+	}
+	q.order = order
+}
+
+// rowsAtOnce is how many rows of states that can be anywhere in memory are fetched at once: loads
+// that do not wait for each other overlap.
+const rowsAtOnce = 64
+
+// rowsAhead is where the rows of up to rowsAtOnce states begin and end.
+type rowsAhead struct{ lo, hi, ends [rowsAtOnce]uint32 }
+
+// fetch looks up the branches of states, and brings their targets near.
+func (r *rowsAhead) fetch(m *MDP, states []uint32) {
+	for i, s := range states {
+		r.lo[i], r.hi[i] = m.BranchesOf(s)
+	}
+	r.touch(m.target, len(states))
+}
+
+// touch brings rows of a column near, the first of them and their last entries.
+func (r *rowsAhead) touch(column []uint32, rows int) {
+	for i := range rows {
+		if r.lo[i] < r.hi[i] {
+			r.ends[i] = column[r.lo[i]] ^ column[r.hi[i]-1]
 		}
 	}
-	return order
 }
 
 // CuthillMcKee returns the states in reverse Cuthill-McKee order (Cuthill & McKee 1969, George
@@ -81,32 +98,48 @@ func CuthillMcKee(m *MDP) []uint32 {
 		lo, hi := m.BranchesOf(uint32(s))
 		degree[s] = hi - lo + start[s+1] - start[s]
 	}
-	order, seen := make([]uint32, 0, n), NewBitset(n)
-	visit := func(states []uint32) {
-		for _, t := range states {
-			if !seen.Has(t) {
-				seen.Set(t)
-				order = append(order, t)
-			}
-		}
-	}
+	q := visitQueue{order: make([]uint32, 0, n), seen: NewBitset(n)}
+	var rows, back rowsAhead
 	head := 0
 	for _, s := range byDegree(degree) {
-		if !seen.Has(s) {
-			seen.Set(s)
-			order = append(order, s)
+		if q.seen.Has(s) {
+			continue
 		}
-		for ; head < len(order); head++ {
-			s, end := order[head], len(order)
-			visit(m.Successors(s))
-			visit(before[start[s]:start[s+1]])
-			if fresh := order[end:]; len(fresh) > 1 {
-				slices.SortStableFunc(fresh, func(x, y uint32) int { return cmp.Compare(degree[x], degree[y]) })
+		q.visit([]uint32{s})
+		for head < len(q.order) {
+			next := q.order[head:min(head+rowsAtOnce, len(q.order))]
+			head += len(next)
+			rows.fetch(m, next)
+			for i, s := range next {
+				back.lo[i], back.hi[i] = start[s], start[s+1]
+			}
+			back.touch(before, len(next))
+			for i := range next {
+				end := len(q.order)
+				q.visit(m.target[rows.lo[i]:rows.hi[i]])
+				q.visit(before[back.lo[i]:back.hi[i]])
+				sortByDegree(q.order[end:], degree)
 			}
 		}
 	}
-	slices.Reverse(order)
-	return order
+	slices.Reverse(q.order)
+	return q.order
+}
+
+// sortByDegree sorts states by degree and leaves those of equal degree as they are.
+func sortByDegree(states, degree []uint32) {
+	if len(states) > 16 {
+		slices.SortStableFunc(states, func(x, y uint32) int { return cmp.Compare(degree[x], degree[y]) })
+		return
+	}
+	for i := 1; i < len(states); i++ {
+		s := states[i]
+		d, j := degree[s], i
+		for ; j > 0 && degree[states[j-1]] > d; j-- {
+			states[j] = states[j-1]
+		}
+		states[j] = s
+	}
 }
 
 // byDegree returns the states, those with the smallest degree first; degrees beyond a thousand pass
@@ -249,10 +282,14 @@ func (r *relabelling) run() {
 func (r *relabelling) rows(lo, hi, choice, branch uint32) {
 	m, to := r.from, r.to
 	named := m.actions.Len() > 0
+	var rows rowsAhead
 	for i := lo; i < hi; i++ {
-		s := r.order[i]
-		c, end := m.Choices(s)
-		first, last := m.BranchesOf(s)
+		at := (i - lo) % rowsAtOnce
+		if at == 0 {
+			rows.fetch(m, r.order[i:min(i+rowsAtOnce, hi)])
+		}
+		c, end := m.Choices(r.order[i])
+		first, last := rows.lo[at], rows.hi[at]
 		to.choiceStart[i] = choice
 		for k, t := range m.target[first:last] {
 			to.target[branch+uint32(k)] = r.position[t]
