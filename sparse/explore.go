@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"hash/maphash"
+	"reflect"
 	"runtime"
 	"sync"
+	"unsafe"
 )
 
 // Outcome is one possible outcome of a choice in an environment.
@@ -42,6 +44,7 @@ type Annotations[S comparable] struct {
 // ExploreOptions are the limits of an exploration.
 type ExploreOptions struct {
 	MaxStates int            // fail beyond that many states; default and greatest: 2^32-2^26
+	Expect    int            // how many states there will be, more or less; saves growing; 0: not known
 	Workers   int            // goroutines; default GOMAXPROCS
 	Progress  func(Progress) // told now and then; nil: nobody is told
 }
@@ -58,13 +61,14 @@ const (
 	exploreBatch       = 1 << 15 // frontier states expanded between two rounds of numbering
 	exploreParallelMin = 1 << 10 // less work than that is done by one goroutine
 	exploreReport      = 1 << 16 // states between two reports of progress
+	exploreProbes      = 64      // states looked up at once
 	exploreMaxStates   = 1<<32 - 1<<26
 )
 
 // Explore makes an MDP of all states that the environment can reach from its start states.
 // States are numbered breadth first in the order of choices and outcomes, whatever the number of
 // workers. It takes O(states + branches) time and, while it runs, about
-// sizeof(S) + 12 bytes a state beside the model. It fails when the context ends, when there are
+// sizeof(S) + 24 bytes a state beside the model. It fails when the context ends, when there are
 // more than MaxStates states, and when New refuses the model.
 func Explore[S comparable](ctx context.Context, env Environment[S], notes Annotations[S], o ExploreOptions) (*MDP, error) {
 	e := &explorer[S]{env: env, seed: maphash.MakeSeed(), limit: o.MaxStates}
@@ -75,9 +79,15 @@ func Explore[S comparable](ctx context.Context, env Environment[S], notes Annota
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
+	expected := max(0, min(o.Expect, e.limit))
+	e.states = make([]S, 0, expected+expected/64)
 	e.parts = make([]explorePart[S], workers)
 	for i := range e.parts {
-		e.parts[i].slots = make([]exploreSlot, 1024)
+		slots := 2 * exploreProbes
+		for slots < 2*expected/workers {
+			slots *= 2
+		}
+		e.parts[i].slots = make([]exploreSlot, slots)
 	}
 	for _, name := range env.Actions() {
 		e.actions.Intern(name)
@@ -88,8 +98,6 @@ func Explore[S comparable](ctx context.Context, env Environment[S], notes Annota
 	if err := e.start(); err != nil {
 		return nil, err
 	}
-	e.choiceStart = append(e.choiceStart, 0)
-	e.branchStart = append(e.branchStart, 0)
 	for from, reported := 0, 0; from < len(e.states); {
 		if err := ctx.Err(); err != nil {
 			return nil, context.Cause(ctx)
@@ -107,10 +115,15 @@ func Explore[S comparable](ctx context.Context, env Environment[S], notes Annota
 	return e.finish(notes)
 }
 
-// exploreSlot is one slot of a hash table over states: the state's index plus one, and the upper
+// exploreSlot is one slot of a hash table over states: the state's index plus one, and the lower
 // half of its hash, which also serves to rehash without touching the state. While a batch is
 // numbered, index-1 at or beyond the number of states stands for a position in the batch.
 type exploreSlot struct{ index, hash uint32 }
+
+// slotStep is how far a probe goes from one slot to the next: into the next cache line, because
+// integers that differ in the last three bits share one, see hashInteger, and should not get into
+// each other's way. It is odd, so that a probe gets everywhere.
+const slotStep = 9
 
 // explorePart is what one worker owns: a share of the frontier while expanding, and the states
 // whose hash falls to it while numbering.
@@ -121,6 +134,7 @@ type explorePart[S comparable] struct {
 	counts   []uint32 // choices of each state
 	actions  []uint32
 	ends     []uint32 // branches of each choice
+	several  bool     // some choice has other than one branch
 	states   []S      // target of each branch
 	weights  []float64
 	hashes   []uint64
@@ -131,11 +145,15 @@ type explorePart[S comparable] struct {
 	slots []exploreSlot
 	used  int
 	fresh []freshState
+	probe [exploreProbes]freshState
+	near  [exploreProbes]S
 }
 
+// freshState is a state of the batch to be looked up, or one that was seen for the first time.
 type freshState struct {
 	slot uint32
-	at   uint32 // position in the batch of its first occurrence
+	hash uint32
+	at   uint32 // position in the batch
 }
 
 type explorer[S comparable] struct {
@@ -146,9 +164,12 @@ type explorer[S comparable] struct {
 
 	states      []S
 	starts      int
-	choiceStart []uint32
-	branchStart []uint32
-	target      []uint32
+	choices     uint32 // so far
+	branches    uint32
+	several     bool           // some choice has other than one branch
+	choiceStart pieces[uint32] // of states 1, 2, …
+	branchStart pieces[uint32] // of choices 1, 2, …; empty while no choice has several branches
+	target      pieces[uint32]
 	probability FloatsBuilder
 	actions     Actions
 
@@ -156,7 +177,36 @@ type explorer[S comparable] struct {
 	first    []bool   // of the batch: first occurrence of a new state
 }
 
-func (e *explorer[S]) hash(s S) uint64 { return maphash.Comparable(e.seed, s) }
+// hash appends the hashes of states to dst.
+func (e *explorer[S]) hash(states []S, dst []uint64) []uint64 {
+	if len(states) == 0 {
+		return dst
+	}
+	switch first := unsafe.Pointer(&states[0]); reflect.TypeFor[S]().Kind() {
+	case reflect.Uint64, reflect.Int64:
+		for _, x := range unsafe.Slice((*uint64)(first), len(states)) {
+			dst = append(dst, hashInteger(x))
+		}
+	case reflect.Uint32, reflect.Int32:
+		for _, x := range unsafe.Slice((*uint32)(first), len(states)) {
+			dst = append(dst, hashInteger(uint64(x)))
+		}
+	default:
+		for _, s := range states {
+			dst = append(dst, maphash.Comparable(e.seed, s))
+		}
+	}
+	return dst
+}
+
+// hashInteger is a hash of integers, of which no two have the same. Numbers that differ in the last
+// three bits only have hashes that do so too: near states are often near numbers, and so are found
+// in the same cache line.
+func hashInteger(x uint64) uint64 {
+	h := x >> 3 * 0x9e3779b97f4a7c15
+	h = (h ^ h>>32) * 0xd6e8feb86659fd93
+	return h ^ h>>32 ^ x&7
+}
 
 // each runs f for every part, in parallel when there is enough work, in states or branches, to pay
 // for it. A panic in f, which runs the environment's code, becomes a panic here.
@@ -184,11 +234,8 @@ func (e *explorer[S]) each(work int, f func(w int, p *explorePart[S])) {
 
 func (e *explorer[S]) start() error {
 	p := &e.parts[0]
-	p.reset()
-	for _, s := range e.env.Start() {
-		p.states = append(p.states, s)
-		p.hashes = append(p.hashes, e.hash(s))
-	}
+	p.states = append(p.states, e.env.Start()...)
+	p.hashes = e.hash(p.states, p.hashes)
 	if len(p.states) == 0 {
 		return fmt.Errorf("the environment has no start states")
 	}
@@ -198,7 +245,7 @@ func (e *explorer[S]) start() error {
 }
 
 func (p *explorePart[S]) reset() {
-	p.counts, p.actions, p.ends = p.counts[:0], p.actions[:0], p.ends[:0]
+	p.counts, p.actions, p.ends, p.several = p.counts[:0], p.actions[:0], p.ends[:0], false
 	p.states, p.weights, p.hashes = p.states[:0], p.weights[:0], p.hashes[:0]
 }
 
@@ -215,40 +262,64 @@ func (e *explorer[S]) expand(from, to int) error {
 				p.outcomes = e.env.Distribution(s, i, p.outcomes[:0])
 				p.actions = append(p.actions, uint32(action))
 				p.ends = append(p.ends, uint32(len(p.outcomes)))
-				for _, o := range p.outcomes {
-					p.states = append(p.states, o.State)
-					p.weights = append(p.weights, o.Probability)
-					p.hashes = append(p.hashes, e.hash(o.State))
+				p.several = p.several || len(p.outcomes) != 1
+				for i := range p.outcomes {
+					p.states = append(p.states, p.outcomes[i].State)
+					p.weights = append(p.weights, p.outcomes[i].Probability)
 				}
 			}
 		}
+		p.hashes = e.hash(p.states, p.hashes)
 	})
 	if err := e.number(); err != nil {
 		return err
 	}
 	for i := range e.parts {
-		p := &e.parts[i]
-		if len(e.target)+len(p.states) >= None || len(e.branchStart)+len(p.ends) >= None {
-			return fmt.Errorf("the environment has more than the limit of %d branches", uint32(None-1))
+		if err := e.take(&e.parts[i]); err != nil {
+			return err
 		}
-		for _, n := range p.counts {
-			e.choiceStart = append(e.choiceStart, e.choiceStart[len(e.choiceStart)-1]+n)
-		}
-		for _, id := range p.actions {
-			if int(id) >= len(e.actions.names) {
-				return fmt.Errorf("the environment uses action %d, but names only %d", id, len(e.actions.names))
-			}
-			e.actions.Append(id)
-		}
-		for _, n := range p.ends {
-			e.branchStart = append(e.branchStart, e.branchStart[len(e.branchStart)-1]+n)
-		}
-		for _, w := range p.weights {
-			e.probability.Append(w)
-		}
-		e.target = append(e.target, e.resolved[p.base:p.base+len(p.states)]...)
 	}
 	return nil
+}
+
+// take adds what a part generated to the model.
+func (e *explorer[S]) take(p *explorePart[S]) error {
+	if int(e.branches)+len(p.states) >= None || int(e.choices)+len(p.ends) >= None {
+		return fmt.Errorf("the environment has more than the limit of %d branches", uint32(None-1))
+	}
+	if p.several && !e.several {
+		e.several = true
+		for c := range e.choices {
+			e.branchStart.add([]uint32{c + 1})
+		}
+	}
+	e.choices = accumulate(p.counts, e.choices)
+	e.choiceStart.add(p.counts)
+	for _, id := range p.actions {
+		if int(id) >= len(e.actions.names) {
+			return fmt.Errorf("the environment uses action %d, but names only %d", id, len(e.actions.names))
+		}
+		e.actions.Append(id)
+	}
+	if e.several {
+		accumulate(p.ends, e.branches)
+		e.branchStart.add(p.ends)
+	}
+	for _, w := range p.weights {
+		e.probability.Append(w)
+	}
+	e.target.add(e.resolved[p.base : p.base+len(p.states)])
+	e.branches += uint32(len(p.states))
+	return nil
+}
+
+// accumulate makes counts the sums of sum and the counts so far, and returns the last.
+func accumulate(counts []uint32, sum uint32) uint32 {
+	for i, n := range counts {
+		sum += n
+		counts[i] = sum
+	}
+	return sum
 }
 
 // number resolves the batch's targets to indices, giving new states the next free ones in order
@@ -270,17 +341,24 @@ func (e *explorer[S]) number() error {
 		return fmt.Errorf("one batch of the exploration has %d branches, too many beside %d states", total, known)
 	}
 	e.each(total, func(w int, p *explorePart[S]) { e.lookup(w, p, known) })
+	fresh := 0
+	for i := range e.parts {
+		fresh += len(e.parts[i].fresh)
+	}
+	if known+fresh > e.limit {
+		return fmt.Errorf("the environment has more than %d states", e.limit)
+	}
+	if cap(e.states) < known+fresh {
+		e.states = append(make([]S, 0, max(2*known, known+fresh)), e.states...)
+	}
 	for i := range e.parts {
 		p := &e.parts[i]
-		for j, s := range p.states {
-			if at := p.base + j; e.first[at] {
-				e.resolved[at] = uint32(len(e.states))
-				e.states = append(e.states, s)
+		for j, first := range e.first[p.base : p.base+len(p.states)] {
+			if first {
+				e.resolved[p.base+j] = uint32(len(e.states))
+				e.states = append(e.states, p.states[j])
 			}
 		}
-	}
-	if len(e.states) > e.limit {
-		return fmt.Errorf("the environment has more than %d states", e.limit)
 	}
 	e.each(total, func(w int, p *explorePart[S]) {
 		for _, f := range p.fresh {
@@ -299,32 +377,53 @@ func (e *explorer[S]) number() error {
 func (e *explorer[S]) lookup(w int, p *explorePart[S], known int) {
 	workers := uint64(len(e.parts))
 	p.fresh = p.fresh[:0]
+	count := 0
 	for i := range e.parts {
 		q := &e.parts[i]
 		for j, h := range q.hashes {
-			if h%workers != uint64(w) {
+			if h>>32*workers>>32 != uint64(w) {
 				continue
 			}
-			if 2*p.used >= len(p.slots) {
-				p.grow()
+			p.probe[count] = freshState{hash: uint32(h), at: uint32(q.base + j)}
+			if count++; count == exploreProbes {
+				e.probe(p, p.probe[:], known)
+				count = 0
 			}
-			at := q.base + j
-			mask := uint32(len(p.slots) - 1)
-			top := uint32(h >> 32)
-			slot := top & mask
-			for ; ; slot = (slot + 1) & mask {
-				x := p.slots[slot]
-				if x.index == 0 {
-					p.slots[slot] = exploreSlot{index: uint32(known+at) + 1, hash: top}
-					p.used++
-					p.fresh = append(p.fresh, freshState{slot: slot, at: uint32(at)})
-					e.first[at] = true
-					break
-				}
-				if x.hash == top && e.stateAt(int(x.index-1), known) == q.states[j] {
-					e.resolved[at] = x.index - 1
-					break
-				}
+		}
+	}
+	e.probe(p, p.probe[:count], known)
+}
+
+// probe looks up states of the batch. Before it does so one by one, it touches what it will need:
+// loads that do not wait for each other overlap.
+func (e *explorer[S]) probe(p *explorePart[S], states []freshState, known int) {
+	for 2*(p.used+len(states)) > len(p.slots) {
+		p.grow(known)
+	}
+	slots, mask := p.slots, uint32(len(p.slots)-1)
+	for i := range states {
+		x := &states[i]
+		x.slot = slots[x.hash&mask].index
+	}
+	for i := range states {
+		if index := states[i].slot; index != 0 && int(index) <= known {
+			p.near[i] = e.states[index-1]
+		}
+	}
+	for _, x := range states {
+		state := e.stateAt(known+int(x.at), known)
+		for slot := x.hash & mask; ; slot = (slot + slotStep) & mask {
+			y := slots[slot]
+			if y.index == 0 {
+				slots[slot] = exploreSlot{index: uint32(known) + x.at + 1, hash: x.hash}
+				p.used++
+				p.fresh = append(p.fresh, freshState{slot: slot, hash: x.hash, at: x.at})
+				e.first[x.at] = true
+				break
+			}
+			if y.hash == x.hash && e.stateAt(int(y.index-1), known) == state {
+				e.resolved[x.at] = y.index - 1
+				break
 			}
 		}
 	}
@@ -344,67 +443,119 @@ func (e *explorer[S]) stateAt(index, known int) S {
 }
 
 // grow doubles the table. Slots of fresh states move, so their places are noted again.
-func (p *explorePart[S]) grow() {
+func (p *explorePart[S]) grow(known int) {
 	old := p.slots
 	p.slots = make([]exploreSlot, 2*len(old))
 	mask := uint32(len(p.slots) - 1)
-	moved := make(map[uint32]uint32, len(p.fresh))
-	for _, f := range p.fresh {
-		moved[old[f.slot].index] = 0
-	}
 	for _, x := range old {
 		if x.index == 0 {
 			continue
 		}
 		slot := x.hash & mask
 		for p.slots[slot].index != 0 {
-			slot = (slot + 1) & mask
+			slot = (slot + slotStep) & mask
 		}
 		p.slots[slot] = x
-		if _, ok := moved[x.index]; ok {
-			moved[x.index] = slot
-		}
 	}
 	for i := range p.fresh {
-		p.fresh[i].slot = moved[old[p.fresh[i].slot].index]
+		f := &p.fresh[i]
+		for f.slot = f.hash & mask; p.slots[f.slot].index != uint32(known)+f.at+1; {
+			f.slot = (f.slot + slotStep) & mask
+		}
 	}
 }
 
+// finish joins the parts of the model and notes what there is to note.
 func (e *explorer[S]) finish(notes Annotations[S]) (*MDP, error) {
+	e.parts, e.resolved, e.first = nil, nil, nil
 	n := len(e.states)
-	p := Parts{ChoiceStart: e.choiceStart, BranchStart: e.branchStart, Target: e.target, Probability: e.probability.Column(), Initial: NewBitset(n), Actions: e.actions}
+	p := Parts{Probability: e.probability.Column(), Initial: NewBitset(n), Actions: e.actions}
+	p.Target = e.target.join(0)
+	p.ChoiceStart = e.choiceStart.join(1)
+	if e.several {
+		p.BranchStart = e.branchStart.join(1)
+	}
 	for s := range uint32(e.starts) {
 		p.Initial.Set(s)
 	}
 	for i, name := range notes.Labels {
 		b := NewBitset(n)
-		for s, state := range e.states {
-			if notes.Holds(state, i) {
-				b.Set(uint32(s))
+		inStretches(n, func(lo, hi int) {
+			for s := lo; s < hi; s++ {
+				if notes.Holds(e.states[s], i) {
+					b.Set(uint32(s))
+				}
 			}
-		}
+		})
 		p.Labels = append(p.Labels, Label{Name: name, States: b})
 	}
 	for i, name := range notes.Rewards {
-		var column FloatsBuilder
-		column.Expect(n)
-		for _, state := range e.states {
-			column.Append(notes.Earns(state, i))
-		}
-		p.Rewards = append(p.Rewards, Reward{Name: name, States: column.Column()})
+		p.Rewards = append(p.Rewards, Reward{Name: name, States: e.rewards(notes, i)})
 	}
 	if notes.Variables != nil {
 		v, err := NewValuation(notes.Variables)
 		if err != nil {
 			return nil, err
 		}
-		v.Grow(n)
-		stored := make([]uint64, len(notes.Variables))
-		for _, state := range e.states {
-			notes.Values(state, stored)
-			v.Append(stored)
-		}
+		v.fill(n, func(s int, dst []uint64) { notes.Values(e.states[s], dst) })
 		p.Names = v
 	}
+	e.states = nil
 	return New(p)
+}
+
+// rewards returns the column of a reward.
+func (e *explorer[S]) rewards(notes Annotations[S], reward int) Floats {
+	var column FloatsBuilder
+	column.Expect(len(e.states))
+	values := make([]float64, min(len(e.states), exploreReport))
+	for from := 0; from < len(e.states); from += len(values) {
+		states := e.states[from:min(from+len(values), len(e.states))]
+		inStretches(len(states), func(lo, hi int) {
+			for i := lo; i < hi; i++ {
+				values[i] = notes.Earns(states[i], reward)
+			}
+		})
+		for _, v := range values[:len(states)] {
+			column.Append(v)
+		}
+	}
+	return column.Column()
+}
+
+// pieces is a column that grows without moving what is in it.
+type pieces[T any] struct {
+	full  [][]T
+	last  []T
+	total int
+}
+
+// pieceLength is the most entries of one piece.
+const pieceLength = 1 << 17
+
+// add adds entries at the end.
+func (p *pieces[T]) add(x []T) {
+	p.total += len(x)
+	for len(x) > 0 {
+		if len(p.last) == cap(p.last) {
+			if p.last != nil {
+				p.full = append(p.full, p.last)
+			}
+			p.last = make([]T, 0, min(max(2*cap(p.last), 1<<10), pieceLength))
+		}
+		n := min(cap(p.last)-len(p.last), len(x))
+		p.last = append(p.last, x[:n]...)
+		x = x[n:]
+	}
+}
+
+// join returns the column in one piece, behind that many zeros.
+func (p *pieces[T]) join(zeros int) []T {
+	out := make([]T, zeros, zeros+p.total)
+	for _, piece := range p.full {
+		out = append(out, piece...)
+	}
+	out = append(out, p.last...)
+	*p = pieces[T]{}
+	return out
 }

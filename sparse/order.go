@@ -427,14 +427,23 @@ func (x *reordered) AppendName(dst []byte, state uint32) []byte {
 }
 
 // inStretches cuts 0..n-1 at multiples of 64 into one stretch for each core, and runs f on all of
-// them at once.
+// them at once. A panic in f becomes a panic here.
 func inStretches(n int, f func(lo, hi int)) {
 	words, cores := (n+63)/64, runtime.GOMAXPROCS(0)
 	var wait sync.WaitGroup
+	failed := make([]any, cores)
 	for i := range cores {
 		if lo, hi := words*i/cores*64, min(words*(i+1)/cores*64, n); lo < hi {
-			wait.Go(func() { f(lo, hi) })
+			wait.Go(func() {
+				defer func() { failed[i] = recover() }()
+				f(lo, hi)
+			})
 		}
 	}
 	wait.Wait()
+	for _, x := range failed {
+		if x != nil {
+			panic(x)
+		}
+	}
 }
