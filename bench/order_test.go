@@ -8,18 +8,18 @@ import (
 	"offswitch/sparse"
 )
 
-// orders are the ways to number a model's states. Each is applied to a scattered model.
-var orders = []struct {
+// relabellings are the ways to number a model's states. Each is applied to a scattered model.
+var relabellings = []struct {
 	name string
 	of   func(m *sparse.MDP) []uint32
 }{
-	{"scattered", scatter},
+	{"scattered", atRandom},
 	{"breadth-first", sparse.BreadthFirst},
 	{"cuthill-mckee", sparse.CuthillMcKee},
 }
 
-// scatter returns the states in random order.
-func scatter(m *sparse.MDP) []uint32 {
+// atRandom returns the states in random order.
+func atRandom(m *sparse.MDP) []uint32 {
 	order := make([]uint32, m.NumStates())
 	for i := range order {
 		order[i] = uint32(i)
@@ -29,31 +29,31 @@ func scatter(m *sparse.MDP) []uint32 {
 	return order
 }
 
-// sweep returns one Bellman backup of every state, on one core.
-func sweep(m *sparse.MDP) func() {
+// gridSweep returns one Bellman backup of every state, on one core.
+func gridSweep(m *sparse.MDP) func() {
 	n := m.NumStates()
 	theta, v, out := m.Rewards()[0].States.Dense(n), make([]float64, n), make([]float64, n)
 	return func() { m.Backup(0, uint32(n), 0.99, theta, nil, v, out) }
 }
 
-// everyScattered runs a benchmark on grids whose states come in random order.
-func everyScattered(b *testing.B, f func(b *testing.B, m *sparse.MDP)) {
+// onScatteredGrids runs a benchmark on grids whose states come in random order.
+func onScatteredGrids(b *testing.B, f func(b *testing.B, m *sparse.MDP)) {
 	for _, slip := range []float64{0, 0.2} {
 		for states := 10_000; states <= *largest; states *= 10 {
 			b.Run(fmt.Sprintf("slip%v/%d", slip, states), func(b *testing.B) {
 				m := generate(b, "grid", Options{States: states, Seed: 1, Slip: slip})
-				f(b, m.Relabel(scatter(m)))
+				f(b, m.Relabel(atRandom(m)))
 			})
 		}
 	}
 }
 
-// One Bellman backup of every state of a scattered grid, as it is and in better orders.
+// One Bellman backup of every state of a scattered grid, as it is and in better relabellings.
 func BenchmarkOrderedSweep(b *testing.B) {
-	everyScattered(b, func(b *testing.B, m *sparse.MDP) {
-		for _, order := range orders {
+	onScatteredGrids(b, func(b *testing.B, m *sparse.MDP) {
+		for _, order := range relabellings {
 			b.Run(order.name, func(b *testing.B) {
-				run := sweep(m.Relabel(order.of(m)))
+				run := gridSweep(m.Relabel(order.of(m)))
 				for b.Loop() {
 					run()
 				}
@@ -65,8 +65,8 @@ func BenchmarkOrderedSweep(b *testing.B) {
 
 // What it costs to bring a scattered grid into order: finding the order, and moving everything.
 func BenchmarkOrder(b *testing.B) {
-	everyScattered(b, func(b *testing.B, m *sparse.MDP) {
-		for _, order := range orders[1:] {
+	onScatteredGrids(b, func(b *testing.B, m *sparse.MDP) {
+		for _, order := range relabellings[1:] {
 			b.Run(order.name, func(b *testing.B) {
 				for b.Loop() {
 					order.of(m)
@@ -80,7 +80,7 @@ func BenchmarkOrder(b *testing.B) {
 			}
 		})
 		b.Run("sweep-before", func(b *testing.B) {
-			run := sweep(m)
+			run := gridSweep(m)
 			for b.Loop() {
 				run()
 			}

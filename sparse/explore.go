@@ -6,6 +6,7 @@ import (
 	"hash/maphash"
 	"reflect"
 	"runtime"
+	"slices"
 	"sync"
 	"unsafe"
 )
@@ -62,6 +63,7 @@ const (
 	exploreParallelMin = 1 << 10 // less work than that is done by one goroutine
 	exploreReport      = 1 << 16 // states between two reports of progress
 	exploreProbes      = 64      // states looked up at once
+	recentSlots        = 1 << 12 // targets remembered while a part is expanded
 	exploreMaxStates   = 1<<32 - 1<<26
 )
 
@@ -83,6 +85,7 @@ func Explore[S comparable](ctx context.Context, env Environment[S], notes Annota
 	e.states = make([]S, 0, expected+expected/64)
 	e.parts = make([]explorePart[S], workers)
 	for i := range e.parts {
+		e.parts[i].wanted = make([][]occurrence, workers)
 		slots := 2 * exploreProbes
 		for slots < 2*expected/workers {
 			slots *= 2
@@ -138,22 +141,24 @@ type explorePart[S comparable] struct {
 	states   []S      // target of each branch
 	weights  []float64
 	hashes   []uint64
-	base     int // position of the first branch in the batch
+	same     []uint32            // an earlier branch of the part with the same target, or the branch itself
+	recent   [recentSlots]uint32 // by hash: some branch with that target, of this batch or of an earlier one
+	wanted   [][]occurrence      // for each worker, the targets that it is to look up
+	base     int                 // position of the first branch in the batch
 	failed   any
 
 	// numbering
 	slots []exploreSlot
 	used  int
-	fresh []freshState
-	probe [exploreProbes]freshState
+	fresh []occurrence
 	near  [exploreProbes]S
 }
 
-// freshState is a state of the batch to be looked up, or one that was seen for the first time.
-type freshState struct {
+// occurrence is a branch whose target is to be looked up, or was found to be new.
+type occurrence struct {
 	slot uint32
 	hash uint32
-	at   uint32 // position in the batch
+	at   uint32 // position in the part while looked up, in the batch when new
 }
 
 type explorer[S comparable] struct {
@@ -166,10 +171,10 @@ type explorer[S comparable] struct {
 	starts      int
 	choices     uint32 // so far
 	branches    uint32
-	several     bool           // some choice has other than one branch
-	choiceStart pieces[uint32] // of states 1, 2, …
-	branchStart pieces[uint32] // of choices 1, 2, …; empty while no choice has several branches
-	target      pieces[uint32]
+	several     bool            // some choice has other than one branch
+	choiceStart growing[uint32] // of states 1, 2, …
+	branchStart growing[uint32] // of choices 1, 2, …; empty while no choice has several branches
+	target      growing[uint32]
 	probability FloatsBuilder
 	actions     Actions
 
@@ -235,7 +240,7 @@ func (e *explorer[S]) each(work int, f func(w int, p *explorePart[S])) {
 func (e *explorer[S]) start() error {
 	p := &e.parts[0]
 	p.states = append(p.states, e.env.Start()...)
-	p.hashes = e.hash(p.states, p.hashes)
+	e.sift(p)
 	if len(p.states) == 0 {
 		return fmt.Errorf("the environment has no start states")
 	}
@@ -246,7 +251,28 @@ func (e *explorer[S]) start() error {
 
 func (p *explorePart[S]) reset() {
 	p.counts, p.actions, p.ends, p.several = p.counts[:0], p.actions[:0], p.ends[:0], false
-	p.states, p.weights, p.hashes = p.states[:0], p.weights[:0], p.hashes[:0]
+	p.states, p.weights = p.states[:0], p.weights[:0]
+}
+
+// sift tells the targets of a part that stand there shortly before, as most do where branches lead
+// to neighbours, from those to be looked up, and shares these out to the workers by hash.
+func (e *explorer[S]) sift(p *explorePart[S]) {
+	p.hashes = e.hash(p.states, p.hashes[:0])
+	p.same = slices.Grow(p.same[:0], len(p.states))[:len(p.states)]
+	for w := range p.wanted {
+		p.wanted[w] = p.wanted[w][:0]
+	}
+	workers := uint64(len(p.wanted))
+	for j, h := range p.hashes {
+		recent := &p.recent[h%recentSlots]
+		if at := *recent; int(at) < j && p.states[at] == p.states[j] {
+			p.same[j] = at
+			continue
+		}
+		*recent, p.same[j] = uint32(j), uint32(j)
+		list := &p.wanted[h>>32*workers>>32]
+		*list = append(*list, occurrence{hash: uint32(h), at: uint32(j)})
+	}
 }
 
 // expand generates the choices of states from..to-1 and numbers the states they lead to.
@@ -269,7 +295,7 @@ func (e *explorer[S]) expand(from, to int) error {
 				}
 			}
 		}
-		p.hashes = e.hash(p.states, p.hashes)
+		e.sift(p)
 	})
 	if err := e.number(); err != nil {
 		return err
@@ -364,9 +390,12 @@ func (e *explorer[S]) number() error {
 		for _, f := range p.fresh {
 			p.slots[f.slot].index = e.resolved[f.at] + 1
 		}
-		for at := p.base; at < p.base+len(p.states); at++ {
-			if r := e.resolved[at]; !e.first[at] && int(r) >= known {
-				e.resolved[at] = e.resolved[int(r)-known]
+		resolved, first := e.resolved[p.base:], e.first[p.base:]
+		for j, same := range p.same {
+			if int(same) < j {
+				resolved[j] = resolved[same]
+			} else if r := resolved[j]; !first[j] && int(r) >= known {
+				resolved[j] = e.resolved[int(r)-known]
 			}
 		}
 	})
@@ -375,54 +404,46 @@ func (e *explorer[S]) number() error {
 
 // lookup resolves the occurrences that fall to worker w, and marks the first one of each new state.
 func (e *explorer[S]) lookup(w int, p *explorePart[S], known int) {
-	workers := uint64(len(e.parts))
 	p.fresh = p.fresh[:0]
-	count := 0
 	for i := range e.parts {
 		q := &e.parts[i]
-		for j, h := range q.hashes {
-			if h>>32*workers>>32 != uint64(w) {
-				continue
-			}
-			p.probe[count] = freshState{hash: uint32(h), at: uint32(q.base + j)}
-			if count++; count == exploreProbes {
-				e.probe(p, p.probe[:], known)
-				count = 0
-			}
+		for wanted := q.wanted[w]; len(wanted) > 0; {
+			n := min(len(wanted), exploreProbes)
+			e.probe(p, q, wanted[:n], known)
+			wanted = wanted[n:]
 		}
 	}
-	e.probe(p, p.probe[:count], known)
 }
 
-// probe looks up states of the batch. Before it does so one by one, it touches what it will need:
+// probe looks up targets of part q. Before it does so one by one, it touches what it will need:
 // loads that do not wait for each other overlap.
-func (e *explorer[S]) probe(p *explorePart[S], states []freshState, known int) {
-	for 2*(p.used+len(states)) > len(p.slots) {
+func (e *explorer[S]) probe(p, q *explorePart[S], wanted []occurrence, known int) {
+	for 2*(p.used+len(wanted)) > len(p.slots) {
 		p.grow(known)
 	}
 	slots, mask := p.slots, uint32(len(p.slots)-1)
-	for i := range states {
-		x := &states[i]
+	for i := range wanted {
+		x := &wanted[i]
 		x.slot = slots[x.hash&mask].index
 	}
-	for i := range states {
-		if index := states[i].slot; index != 0 && int(index) <= known {
+	for i := range wanted {
+		if index := wanted[i].slot; index != 0 && int(index) <= known {
 			p.near[i] = e.states[index-1]
 		}
 	}
-	for _, x := range states {
-		state := e.stateAt(known+int(x.at), known)
+	for _, x := range wanted {
+		state, at := q.states[x.at], uint32(q.base)+x.at
 		for slot := x.hash & mask; ; slot = (slot + slotStep) & mask {
 			y := slots[slot]
 			if y.index == 0 {
-				slots[slot] = exploreSlot{index: uint32(known) + x.at + 1, hash: x.hash}
+				slots[slot] = exploreSlot{index: uint32(known) + at + 1, hash: x.hash}
 				p.used++
-				p.fresh = append(p.fresh, freshState{slot: slot, hash: x.hash, at: x.at})
-				e.first[x.at] = true
+				p.fresh = append(p.fresh, occurrence{slot: slot, hash: x.hash, at: at})
+				e.first[at] = true
 				break
 			}
 			if y.hash == x.hash && e.stateAt(int(y.index-1), known) == state {
-				e.resolved[x.at] = y.index - 1
+				e.resolved[at] = y.index - 1
 				break
 			}
 		}
@@ -523,39 +544,34 @@ func (e *explorer[S]) rewards(notes Annotations[S], reward int) Floats {
 	return column.Column()
 }
 
-// pieces is a column that grows without moving what is in it.
-type pieces[T any] struct {
-	full  [][]T
-	last  []T
-	total int
+// growing is a column that grows without moving much of what is in it.
+type growing[T any] struct {
+	full [][]T // each fullLength long
+	last []T
 }
 
-// pieceLength is the most entries of one piece.
-const pieceLength = 1 << 17
+const fullLength = 1 << 17
 
 // add adds entries at the end.
-func (p *pieces[T]) add(x []T) {
-	p.total += len(x)
-	for len(x) > 0 {
-		if len(p.last) == cap(p.last) {
-			if p.last != nil {
-				p.full = append(p.full, p.last)
-			}
-			p.last = make([]T, 0, min(max(2*cap(p.last), 1<<10), pieceLength))
-		}
-		n := min(cap(p.last)-len(p.last), len(x))
-		p.last = append(p.last, x[:n]...)
-		x = x[n:]
+func (g *growing[T]) add(x []T) {
+	for len(g.last)+len(x) >= fullLength {
+		n := fullLength - len(g.last)
+		g.full = append(g.full, append(g.last, x[:n]...))
+		g.last, x = make([]T, 0, fullLength), x[n:]
 	}
+	g.last = append(g.last, x...)
 }
 
 // join returns the column in one piece, behind that many zeros.
-func (p *pieces[T]) join(zeros int) []T {
-	out := make([]T, zeros, zeros+p.total)
-	for _, piece := range p.full {
-		out = append(out, piece...)
-	}
-	out = append(out, p.last...)
-	*p = pieces[T]{}
-	return out
+func (g *growing[T]) join(zeros int) []T {
+	joined := make([]T, zeros+len(g.full)*fullLength+len(g.last))
+	out := joined[zeros:]
+	inStretches(len(g.full)*fullLength, func(lo, hi int) {
+		for lo < hi {
+			lo += copy(out[lo:hi], g.full[lo/fullLength][lo%fullLength:])
+		}
+	})
+	copy(out[len(g.full)*fullLength:], g.last)
+	*g = growing[T]{}
+	return joined
 }
