@@ -81,13 +81,13 @@ func Explore[S comparable](ctx context.Context, env Environment[S], notes Annota
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
-	expected := max(0, min(o.Expect, e.limit))
-	e.states = make([]S, 0, expected+expected/64)
+	e.expected = max(0, min(o.Expect, e.limit))
+	e.states = make([]S, 0, e.expected+e.expected/64)
 	e.parts = make([]explorePart[S], workers)
 	for i := range e.parts {
 		e.parts[i].wanted = make([][]occurrence, workers)
 		slots := 2 * exploreProbes
-		for slots < 2*expected/workers {
+		for slots < 2*e.expected/workers {
 			slots *= 2
 		}
 		e.parts[i].slots = make([]exploreSlot, slots)
@@ -162,10 +162,10 @@ type occurrence struct {
 }
 
 type explorer[S comparable] struct {
-	env   Environment[S]
-	seed  maphash.Seed
-	limit int
-	parts []explorePart[S]
+	env             Environment[S]
+	seed            maphash.Seed
+	limit, expected int
+	parts           []explorePart[S]
 
 	states      []S
 	starts      int
@@ -300,6 +300,23 @@ func (e *explorer[S]) expand(from, to int) error {
 	if err := e.number(); err != nil {
 		return err
 	}
+	if from == 0 {
+		e.reserve(to)
+	}
+	var wait sync.WaitGroup
+	weights := func() {
+		for i := range e.parts {
+			for _, w := range e.parts[i].weights {
+				e.probability.Append(w)
+			}
+		}
+	}
+	if len(e.parts) == 1 || len(e.resolved) < exploreParallelMin {
+		weights()
+	} else {
+		wait.Go(weights)
+	}
+	defer wait.Wait()
 	for i := range e.parts {
 		if err := e.take(&e.parts[i]); err != nil {
 			return err
@@ -308,7 +325,18 @@ func (e *explorer[S]) expand(from, to int) error {
 	return nil
 }
 
-// take adds what a part generated to the model.
+// reserve makes room for the expected number of states, from what the first ones are like. What is
+// never touched takes no memory, and New gives it back.
+func (e *explorer[S]) reserve(first int) {
+	choices, branches := 0, 0
+	for i := range e.parts {
+		choices, branches = choices+len(e.parts[i].ends), branches+len(e.parts[i].states)
+	}
+	e.actions.Grow(min(choices*(e.expected/first), None))
+	e.probability.Expect(min(branches*(e.expected/first), None))
+}
+
+// take adds what a part generated to the model, but for the probabilities.
 func (e *explorer[S]) take(p *explorePart[S]) error {
 	if int(e.branches)+len(p.states) >= None || int(e.choices)+len(p.ends) >= None {
 		return fmt.Errorf("the environment has more than the limit of %d branches", uint32(None-1))
@@ -330,9 +358,6 @@ func (e *explorer[S]) take(p *explorePart[S]) error {
 	if e.several {
 		accumulate(p.ends, e.branches)
 		e.branchStart.add(p.ends)
-	}
-	for _, w := range p.weights {
-		e.probability.Append(w)
 	}
 	e.target.add(e.resolved[p.base : p.base+len(p.states)])
 	e.branches += uint32(len(p.states))

@@ -96,6 +96,7 @@ func New(p Parts) (*MDP, error) {
 	}
 	m.compact()
 	m.choiceStart, m.branchStart, m.target = trim(m.choiceStart), trim(m.branchStart), trim(m.target)
+	m.probability.code, m.probability.raw = trim(m.probability.code), trim(m.probability.raw)
 	m.actions.seal()
 	return m, nil
 }
