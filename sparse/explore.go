@@ -70,7 +70,7 @@ const (
 // Explore makes an MDP of all states that the environment can reach from its start states.
 // States are numbered breadth first in the order of choices and outcomes, whatever the number of
 // workers. It takes O(states + branches) time and, while it runs, about
-// sizeof(S) + 24 bytes a state beside the model. It fails when the context ends, when there are
+// sizeof(S) + 16 to 32 bytes a state beside the model. It fails when the context ends, when there are
 // more than MaxStates states, and when New refuses the model.
 func Explore[S comparable](ctx context.Context, env Environment[S], notes Annotations[S], o ExploreOptions) (*MDP, error) {
 	e := &explorer[S]{env: env, seed: maphash.MakeSeed(), limit: o.MaxStates}

@@ -72,14 +72,14 @@ func (r *rowsAhead) fetch(m *MDP, states []uint32) {
 	for i, s := range states {
 		r.lo[i], r.hi[i] = m.BranchesOf(s)
 	}
-	r.touch(m.target, len(states))
+	touch(r, m.target, len(states))
 }
 
-// touch brings rows of a column near, the first of them and their last entries.
-func (r *rowsAhead) touch(column []uint32, rows int) {
+// touch brings the first rows of a column near, by their first and last entries.
+func touch[T uint8 | uint32](r *rowsAhead, column []T, rows int) {
 	for i := range rows {
 		if r.lo[i] < r.hi[i] {
-			r.ends[i] = column[r.lo[i]] ^ column[r.hi[i]-1]
+			r.ends[i] = uint32(column[r.lo[i]]) ^ uint32(column[r.hi[i]-1])
 		}
 	}
 }
@@ -113,7 +113,7 @@ func CuthillMcKee(m *MDP) []uint32 {
 			for i, s := range next {
 				back.lo[i], back.hi[i] = start[s], start[s+1]
 			}
-			back.touch(before, len(next))
+			touch(&back, before, len(next))
 			for i := range next {
 				end := len(q.order)
 				q.visit(m.target[rows.lo[i]:rows.hi[i]])
@@ -287,6 +287,9 @@ func (r *relabelling) rows(lo, hi, choice, branch uint32) {
 		at := (i - lo) % rowsAtOnce
 		if at == 0 {
 			rows.fetch(m, r.order[i:min(i+rowsAtOnce, hi)])
+			if code := m.probability.code; code != nil {
+				touch(&rows, code, int(min(rowsAtOnce, hi-i)))
+			}
 		}
 		c, end := m.Choices(r.order[i])
 		first, last := rows.lo[at], rows.hi[at]
