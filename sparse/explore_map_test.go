@@ -127,6 +127,11 @@ func explores[S comparable](t *testing.T, name string, e tangle[S]) {
 	t.Run(fmt.Sprintf("%s/%d/%d", name, e.size, e.seed), func(t *testing.T) {
 		want := e.slowly(t)
 		n := want.NumStates()
+		for i, s := range sparse.BreadthFirst(want) {
+			if s != uint32(i) {
+				t.Fatalf("state %d comes %dth in breadth-first order", s, i)
+			}
+		}
 		for i, expect := range []int{0, 1, n, n / 2, 3 * n} {
 			o := sparse.ExploreOptions{Workers: 1 + i%3, Expect: expect, MaxStates: n}
 			got, err := sparse.Explore(context.Background(), e, e.notes(), o)
@@ -155,7 +160,7 @@ func TestExploreAgainstAMap(t *testing.T) {
 		high int8
 		low  uint16
 	}
-	for _, size := range []uint64{1, 2, 50, 1000, 20_000} {
+	for _, size := range []uint64{1, 2, 50, 1000} {
 		for seed := range uint64(2) {
 			explores(t, "uint64", tangle[uint64]{size, seed, func(x uint64) uint64 { return x }, func(s uint64) uint64 { return s }, false})
 			explores(t, "multiples", tangle[int64]{size, seed, func(x uint64) int64 { return -int64(x << 20) }, func(s int64) uint64 { return uint64(-s) >> 20 }, false})
@@ -169,6 +174,6 @@ func TestExploreAgainstAMap(t *testing.T) {
 			func(x uint64) string { return strconv.FormatUint(x, 36) },
 			func(s string) uint64 { x, _ := strconv.ParseUint(s, 36, 64); return x }, false})
 	}
-	explores(t, "chain", tangle[uint64]{9000, 0, func(x uint64) uint64 { return x }, func(s uint64) uint64 { return s }, true})
-	explores(t, "many", tangle[uint64]{90_000, 0, func(x uint64) uint64 { return x }, func(s uint64) uint64 { return s }, false})
+	explores(t, "chain", tangle[uint64]{3000, 0, func(x uint64) uint64 { return x }, func(s uint64) uint64 { return s }, true})
+	explores(t, "many", tangle[uint64]{40_000, 0, func(x uint64) uint64 { return x }, func(s uint64) uint64 { return s }, false})
 }

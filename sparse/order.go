@@ -15,8 +15,8 @@ import (
 
 // BreadthFirst returns the states in the order of a breadth-first search along all branches, from
 // the initial states and then, as long as states are left, from the first of those. A model made by
-// Explore is in that order when its start states are. O(states + branches), on one core; it takes
-// 4 bytes a state for the order and an eighth of a byte beside it.
+// Explore is in that order already. O(states + branches), on one core; it takes 4 bytes a state for
+// the order and an eighth of a byte beside it.
 func BreadthFirst(m *MDP) []uint32 {
 	n := m.NumStates()
 	q := visitQueue{order: make([]uint32, 0, n), seen: NewBitset(n)}
