@@ -32,7 +32,8 @@ type Environment[S comparable] interface {
 	Distribution(state S, i int, dst []Outcome[S]) []Outcome[S]
 }
 
-// Annotations says what else to note of each explored state.
+// Annotations says what else to note of each explored state. The functions are called from several
+// goroutines at once.
 type Annotations[S comparable] struct {
 	Variables []Variable                        // names states by these variables; nil: states are unnamed
 	Values    func(state S, dst []uint64)       // sets dst, len(Variables), to the stored form of the values
@@ -513,8 +514,8 @@ func (p *explorePart[S]) grow(known int) {
 
 // finish joins the parts of the model and notes what there is to note.
 func (e *explorer[S]) finish(notes Annotations[S]) (*MDP, error) {
+	n, workers := len(e.states), len(e.parts)
 	e.parts, e.resolved, e.first = nil, nil, nil
-	n := len(e.states)
 	p := Parts{Probability: e.probability.Column(), Initial: NewBitset(n), Actions: e.actions}
 	p.Target = e.target.join(0)
 	p.ChoiceStart = e.choiceStart.join(1)
@@ -526,7 +527,7 @@ func (e *explorer[S]) finish(notes Annotations[S]) (*MDP, error) {
 	}
 	for i, name := range notes.Labels {
 		b := NewBitset(n)
-		inStretches(n, func(lo, hi int) {
+		shareOut(workers, n, func(lo, hi int) {
 			for s := lo; s < hi; s++ {
 				if notes.Holds(e.states[s], i) {
 					b.Set(uint32(s))
@@ -536,14 +537,14 @@ func (e *explorer[S]) finish(notes Annotations[S]) (*MDP, error) {
 		p.Labels = append(p.Labels, Label{Name: name, States: b})
 	}
 	for i, name := range notes.Rewards {
-		p.Rewards = append(p.Rewards, Reward{Name: name, States: e.rewards(notes, i)})
+		p.Rewards = append(p.Rewards, Reward{Name: name, States: e.rewards(workers, notes, i)})
 	}
 	if notes.Variables != nil {
 		v, err := NewValuation(notes.Variables)
 		if err != nil {
 			return nil, err
 		}
-		v.fill(n, func(s int, dst []uint64) { notes.Values(e.states[s], dst) })
+		v.fill(workers, n, func(s int, dst []uint64) { notes.Values(e.states[s], dst) })
 		p.Names = v
 	}
 	e.states = nil
@@ -551,13 +552,13 @@ func (e *explorer[S]) finish(notes Annotations[S]) (*MDP, error) {
 }
 
 // rewards returns the column of a reward.
-func (e *explorer[S]) rewards(notes Annotations[S], reward int) Floats {
+func (e *explorer[S]) rewards(workers int, notes Annotations[S], reward int) Floats {
 	var column FloatsBuilder
 	column.Expect(len(e.states))
 	values := make([]float64, min(len(e.states), exploreReport))
 	for from := 0; from < len(e.states); from += len(values) {
 		states := e.states[from:min(from+len(values), len(e.states))]
-		inStretches(len(states), func(lo, hi int) {
+		shareOut(workers, len(states), func(lo, hi int) {
 			for i := lo; i < hi; i++ {
 				values[i] = notes.Earns(states[i], reward)
 			}

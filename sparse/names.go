@@ -159,10 +159,10 @@ func (v *Valuation) put(record []byte, stored []uint64) {
 }
 
 // fill makes an empty valuation one of n states, whose stored values set writes to dst; it is called
-// from several goroutines at once.
-func (v *Valuation) fill(n int, set func(state int, dst []uint64)) {
+// from so many goroutines at once.
+func (v *Valuation) fill(workers, n int, set func(state int, dst []uint64)) {
 	v.data, v.length = make([]byte, n*v.stride), n
-	inStretches(n, func(lo, hi int) {
+	shareOut(workers, n, func(lo, hi int) {
 		stored := make([]uint64, len(v.variables))
 		for s := lo; s < hi; s++ {
 			set(s, stored)

@@ -431,12 +431,15 @@ func (x *reordered) AppendName(dst []byte, state uint32) []byte {
 
 // inStretches cuts 0..n-1 at multiples of 64 into one stretch for each core, and runs f on all of
 // them at once. A panic in f becomes a panic here.
-func inStretches(n int, f func(lo, hi int)) {
-	words, cores := (n+63)/64, runtime.GOMAXPROCS(0)
+func inStretches(n int, f func(lo, hi int)) { shareOut(runtime.GOMAXPROCS(0), n, f) }
+
+// shareOut is inStretches for that many goroutines.
+func shareOut(workers, n int, f func(lo, hi int)) {
+	words := (n + 63) / 64
 	var wait sync.WaitGroup
-	failed := make([]any, cores)
-	for i := range cores {
-		if lo, hi := words*i/cores*64, min(words*(i+1)/cores*64, n); lo < hi {
+	failed := make([]any, workers)
+	for i := range workers {
+		if lo, hi := words*i/workers*64, min(words*(i+1)/workers*64, n); lo < hi {
 			wait.Go(func() {
 				defer func() { failed[i] = recover() }()
 				f(lo, hi)
