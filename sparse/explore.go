@@ -205,9 +205,8 @@ func (e *explorer[S]) hash(states []S, dst []uint64) []uint64 {
 	return dst
 }
 
-// hashInteger is a hash of integers, of which no two have the same. Numbers that differ in the last
-// three bits only have hashes that do so too: near states are often near numbers, and so are found
-// in the same cache line.
+// hashInteger is a hash of integers. Numbers that differ in the last three bits only have hashes that
+// do so too: near states are often near numbers, and so are found in the same cache line.
 func hashInteger(x uint64) uint64 {
 	h := x >> 3 * 0x9e3779b97f4a7c15
 	h = (h ^ h>>32) * 0xd6e8feb86659fd93
@@ -333,8 +332,9 @@ func (e *explorer[S]) reserve(first int) {
 	for i := range e.parts {
 		choices, branches = choices+len(e.parts[i].ends), branches+len(e.parts[i].states)
 	}
-	e.actions.Grow(min(choices*(e.expected/first), None))
-	e.probability.Expect(min(branches*(e.expected/first), None))
+	times := float64(e.expected) / float64(first) * 1.02
+	e.actions.Grow(int(min(float64(choices)*times, None)))
+	e.probability.Expect(int(min(float64(branches)*times, None)))
 }
 
 // take adds what a part generated to the model, but for the probabilities.
