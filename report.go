@@ -80,9 +80,9 @@ type AssumptionReport struct {
 	Witness string `json:"witness"`
 }
 
-// Ref returns a state's name and index.
+// Ref returns a state's name and the index that it had when the model was read.
 func Ref(m *sparse.MDP, state uint32) StateRef {
-	return StateRef{State: m.StateName(state), Index: state}
+	return StateRef{State: m.StateName(state), Index: m.Original(state)}
 }
 
 // Report returns the analysis as scripts read it.

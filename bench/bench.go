@@ -97,7 +97,7 @@ func (f Family) Generate(ctx context.Context, o Options) (*sparse.MDP, error) {
 	sized := o
 	for range maxTries {
 		e := newEnvironment(f.build(sized), o)
-		m, err := sparse.Explore(ctx, e, e.notes(), sparse.ExploreOptions{Workers: o.Workers, Progress: o.Progress})
+		m, err := sparse.Explore(ctx, e, e.notes(), sparse.ExploreOptions{Expect: o.States, Workers: o.Workers, Progress: o.Progress})
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", f.Name, err)
 		}

@@ -39,6 +39,10 @@ type MDP struct {
 	actions Actions
 	names   Names
 
+	original   []uint32 // what Original returns; nil when states were never relabelled
+	places     []uint32 // the inverse of original, made when first needed
+	placesOnce sync.Once
+
 	maxBranches  int     // most branches of one choice
 	rowExcess    float64 // at least |Σp - 1| for every choice, rounding included
 	indexOnce    sync.Once
@@ -81,7 +85,6 @@ func New(p Parts) (*MDP, error) {
 		choiceStart: p.ChoiceStart, branchStart: p.BranchStart, target: p.Target, probability: p.Probability,
 		initial: p.Initial, labels: p.Labels, rewards: p.Rewards, actions: p.Actions, names: p.Names,
 	}
-	m.actions.index = nil
 	if m.probability.Len() == 0 {
 		m.probability = ConstantFloats(len(m.target), 1)
 	}
@@ -92,6 +95,9 @@ func New(p Parts) (*MDP, error) {
 		return nil, err
 	}
 	m.compact()
+	m.choiceStart, m.branchStart, m.target = trim(m.choiceStart), trim(m.branchStart), trim(m.target)
+	m.probability.code, m.probability.raw = trim(m.probability.code), trim(m.probability.raw)
+	m.actions.seal()
 	return m, nil
 }
 
@@ -271,10 +277,28 @@ func (m *MDP) FindChoice(state uint32, action string) uint32 {
 	return None
 }
 
-// Names returns the state names, nil when the model has none.
+// Names returns the state names, nil when the model has none and was not relabelled.
 func (m *MDP) Names() Names { return m.names }
 
-// StateName returns the name of a state: its own, or # and its index when the model has none.
+// Original returns the index that a state had before the model was first relabelled; that is its
+// index where it never was.
+func (m *MDP) Original(state uint32) uint32 {
+	if m.original == nil {
+		return state
+	}
+	return m.original[state]
+}
+
+// place returns the state whose Original is index.
+func (m *MDP) place(index uint32) uint32 {
+	if m.original == nil {
+		return index
+	}
+	m.placesOnce.Do(func() { m.places = inverse(m.NumStates(), m.original) })
+	return m.places[index]
+}
+
+// StateName returns the name of a state: its own, or # and its Original index when the model has none.
 func (m *MDP) StateName(state uint32) string {
 	if m.names == nil {
 		return "#" + strconv.Itoa(int(state))
@@ -282,11 +306,14 @@ func (m *MDP) StateName(state uint32) string {
 	return string(m.names.AppendName(nil, state))
 }
 
-// FindState returns the state of that name. Without an exact match it takes # and an index, in a
-// model without names also a bare index, and for variables their values alone, (0,3). The error
-// says that there is none, or that there are several. The first call indexes the names, O(states).
+// FindState returns the state of that name. Without an exact match it takes # and an Original
+// index, in a model without names also a bare index, and for variables their values alone, (0,3).
+// The error says that there is none, or that there are several. The first call indexes the names,
+// O(states).
 func (m *MDP) FindState(name string) (uint32, error) {
-	if m.names != nil {
+	_, unnamed := m.names.(numbers)
+	unnamed = unnamed || m.names == nil
+	if !unnamed {
 		text, wanted := m.names.AppendName, name
 		if v, ok := m.names.(*Valuation); ok {
 			text, wanted = v.appendShort, v.canonical(name)
@@ -298,19 +325,19 @@ func (m *MDP) FindState(name string) (uint32, error) {
 		})
 		first, second := m.index.find(wanted)
 		if second != None {
-			return None, fmt.Errorf("state name %q is not unique: states #%d and #%d have it", name, first, second)
+			return None, fmt.Errorf("state name %q is not unique: states #%d and #%d have it", name, m.Original(first), m.Original(second))
 		}
 		if first != None {
 			return first, nil
 		}
 	}
 	digits, marked := strings.CutPrefix(name, "#")
-	if marked || m.names == nil {
+	if marked || unnamed {
 		if i, err := strconv.ParseUint(digits, 10, 32); err == nil {
 			if i >= uint64(m.NumStates()) {
 				return None, fmt.Errorf("state #%d is out of range: the model has %d states", i, m.NumStates())
 			}
-			return uint32(i), nil
+			return m.place(uint32(i)), nil
 		}
 	}
 	return None, fmt.Errorf("no state is called %q", name)
@@ -325,7 +352,7 @@ func (m *MDP) RowExcess() float64 { return m.rowExcess }
 
 // Bytes returns the memory that the model's arrays take.
 func (m *MDP) Bytes() int {
-	n := 4*(cap(m.choiceStart)+cap(m.branchStart)+cap(m.target)) + m.probability.Bytes() + 8*cap(m.initial) + m.actions.Bytes()
+	n := 4*(cap(m.choiceStart)+cap(m.branchStart)+cap(m.target)+cap(m.original)) + m.probability.Bytes() + 8*cap(m.initial) + m.actions.Bytes()
 	for _, l := range m.labels {
 		n += 8 * cap(l.States)
 	}
@@ -337,6 +364,8 @@ func (m *MDP) Bytes() int {
 		n += cap(names.text) + 4*cap(names.end)
 	case *Valuation:
 		n += cap(names.data)
+	case *reordered:
+		n += 4 * cap(names.order)
 	}
 	return n
 }
@@ -381,7 +410,7 @@ func (m *MDP) Hash() [sha256.Size]byte {
 // m. O(states + branches).
 func (m *MDP) WithoutChoices(terminal Bitset) *MDP {
 	out := &MDP{
-		initial: m.initial, labels: m.labels, names: m.names,
+		initial: m.initial, labels: m.labels, names: m.names, original: m.original,
 		rowExcess: m.rowExcess, maxBranches: m.maxBranches,
 	}
 	n := m.NumStates()
@@ -438,6 +467,7 @@ func (m *MDP) WithoutChoices(terminal Bitset) *MDP {
 	}
 	out.probability = probability.Column()
 	out.actions = actions
+	out.actions.seal()
 	for i, r := range m.rewards {
 		out.rewards = append(out.rewards, Reward{Name: r.Name, States: r.States, Choices: columns[i].Column()})
 	}

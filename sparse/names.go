@@ -140,7 +140,12 @@ func (v *Valuation) Append(stored []uint64) {
 	for range v.stride {
 		v.data = append(v.data, 0)
 	}
-	record := v.data[base:]
+	v.put(v.data[base:], stored)
+	v.length++
+}
+
+// put packs values into a record of zeros.
+func (v *Valuation) put(record []byte, stored []uint64) {
 	for i, x := range stored {
 		at := v.offset[i]
 		for left := v.variables[i].Bits; left > 0; {
@@ -151,7 +156,19 @@ func (v *Valuation) Append(stored []uint64) {
 			left -= take
 		}
 	}
-	v.length++
+}
+
+// fill makes an empty valuation one of n states, whose stored values set writes to dst; it is called
+// from so many goroutines at once.
+func (v *Valuation) fill(workers, n int, set func(state int, dst []uint64)) {
+	v.data, v.length = make([]byte, n*v.stride), n
+	shareOut(workers, n, func(lo, hi int) {
+		stored := make([]uint64, len(v.variables))
+		for s := lo; s < hi; s++ {
+			set(s, stored)
+			v.put(v.data[s*v.stride:][:v.stride], stored)
+		}
+	})
 }
 
 // Stored returns the stored form of a variable's value in a state, as Append took it.

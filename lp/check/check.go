@@ -367,7 +367,7 @@ func (k *checker) memberYes() {
 
 func (k *checker) name(s uint32) string {
 	name := k.m.StateName(s)
-	if number := fmt.Sprintf("#%d", s); name != number {
+	if number := fmt.Sprintf("#%d", k.m.Original(s)); name != number {
 		return fmt.Sprintf("state %s (%s)", name, number)
 	}
 	return "state " + name
