@@ -94,9 +94,6 @@ func (d *refinement) refine() {
 	d.memory.free(size)
 }
 
-// detour is the number of steps for which a way around a dead choice is sought.
-const detour = 64
-
 // firstBudget is the number of steps with which the searches for a part begin. Tests change it.
 var firstBudget = 64
 
@@ -203,23 +200,15 @@ func leaves(targets, of []uint32, candidate uint32) bool {
 }
 
 // kill makes a choice of a state dead and notes what is lost with it; within says that only its
-// branches inside the candidate matter. Where a short detour leads from the state to a target,
-// nothing is lost between them.
+// branches inside the candidate matter. Where another choice leads to the same state, nothing is.
 func (d *refinement) kill(s, choice uint32, within bool) {
 	lo, hi := d.m.Branches(choice)
 	for b := lo; b < hi; b++ {
 		d.dead.Set(b)
 	}
-	k := d.of[s]
-	inside := func(t uint32) bool { return d.of[t] == k }
-	if slices.ContainsFunc(d.m.Targets(choice), inside) {
-		d.follow(s, k, detour)
-	} else {
-		d.begin(s)
-	}
 	lost := false
 	for _, t := range d.m.Targets(choice) {
-		if inside(t) && !d.seen.Has(t) || !inside(t) && d.of[t] != None && !within {
+		if d.of[t] == d.of[s] && !d.leads(s, t) || d.of[t] != d.of[s] && d.of[t] != None && !within {
 			d.note(t, d.lostIn)
 			lost = true
 		}
@@ -227,7 +216,17 @@ func (d *refinement) kill(s, choice uint32, within bool) {
 	if lost {
 		d.note(s, d.lostOut)
 	}
-	d.forget()
+}
+
+// leads reports whether a live choice of a state can lead to another.
+func (d *refinement) leads(s, to uint32) bool {
+	lo, hi := d.m.Choices(s)
+	for c := lo; c < hi; c++ {
+		if d.live(c) && slices.Contains(d.m.Targets(c), to) {
+			return true
+		}
+	}
+	return false
 }
 
 // note puts a state into one of the sets of those that lost something, and on its candidate's list.
@@ -346,13 +345,6 @@ func (d *refinement) examine(k uint32) {
 // ahead finds what a state of a candidate can reach in it, and reports whether that took no more
 // than budget steps.
 func (d *refinement) ahead(s, k uint32, budget int) bool {
-	done := d.follow(s, k, budget)
-	d.forget()
-	return done
-}
-
-// follow is ahead, with what it found still marked as seen.
-func (d *refinement) follow(s, k uint32, budget int) bool {
 	d.begin(s)
 	for i := 0; i < len(d.found) && budget >= 0; i++ {
 		lo, hi := d.m.Choices(d.found[i])
@@ -363,12 +355,11 @@ func (d *refinement) follow(s, k uint32, budget int) bool {
 			}
 			for _, t := range d.m.Targets(c) {
 				budget--
-				if d.of[t] == k {
-					d.meet(t)
-				}
+				d.meet(t)
 			}
 		}
 	}
+	d.forget()
 	return budget >= 0
 }
 

@@ -157,7 +157,7 @@ func TestRelabelThereAndBack(t *testing.T) {
 func TestRelabelledModelsHaveTheSameSolution(t *testing.T) {
 	everyRelabelling(t, func(t *testing.T, rng *rand.Rand, m *sparse.MDP, order []uint32) {
 		moved := m.Relabel(order)
-		x, y := recurrence.EndComponents(m), recurrence.EndComponents(moved)
+		x, y := recurrence.NewStructure(m, 0).EndComponents(), recurrence.NewStructure(moved, 0).EndComponents()
 		if x.Count() != y.Count() || x.NumStates() != y.NumStates() {
 			t.Fatalf("%d end components of %d states, want %d of %d", y.Count(), y.NumStates(), x.Count(), x.NumStates())
 		}
