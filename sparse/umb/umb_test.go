@@ -83,7 +83,7 @@ func TestBigArrays(t *testing.T) {
 		b.AddChoice(s, fmt.Sprintf("a%d", s%1000), sparse.Branch{Target: (s + 1) % n, Probability: p}, sparse.Branch{Target: s, Probability: 1 - p})
 		b.Name(s, strings.Repeat("long name ", int(s%7))+fmt.Sprint(s))
 	}
-	b.Name(5, strings.Repeat("x", 2*bufferSize))
+	b.Name(5, strings.Repeat("x", 2*pieceSize))
 	m, err := b.Build()
 	if err != nil {
 		t.Fatal(err)

@@ -20,7 +20,7 @@ import (
 // on text that is not UTF-8, and on a string variable whose value is none of its strings.
 // O(states + branches).
 func Write(w io.Writer, m *sparse.MDP) error {
-	e := &encoder{m: m, tar: tar.NewWriter(w), buf: make([]byte, bufferSize)}
+	e := &encoder{m: m, tar: tar.NewWriter(w), buf: make([]byte, pieceSize)}
 	x, err := e.describe()
 	if err != nil {
 		return err
@@ -71,8 +71,8 @@ func (e *encoder) bytes(data []byte) {
 // words writes the values put(dst, from) fills in, dst being entries from, from+1, … of n.
 func (e *encoder) words(name string, n int, put func(dst []byte, from int)) {
 	e.member(name, 8*uint64(n), func() {
-		for from := 0; from < n && e.err == nil; from += bufferSize / 8 {
-			piece := e.buf[:8*min(bufferSize/8, n-from)]
+		for from := 0; from < n && e.err == nil; from += pieceSize / 8 {
+			piece := e.buf[:8*min(pieceSize/8, n-from)]
 			put(piece, from)
 			e.bytes(piece)
 		}
@@ -88,7 +88,7 @@ func (e *encoder) indices(name string, x []uint32) {
 }
 
 func (e *encoder) floats(name string, f *sparse.Floats, n int) {
-	numbers := make([]float64, min(n, bufferSize/8))
+	numbers := make([]float64, min(n, pieceSize/8))
 	e.words(name, n, func(dst []byte, from int) {
 		f.Copy(numbers[:len(dst)/8], from)
 		for i, v := range numbers[:len(dst)/8] {
@@ -121,11 +121,11 @@ func (e *encoder) text(prefix string, n int, at func(i int) []byte) {
 		piece := e.buf[:0]
 		for i := range n {
 			s := at(i)
-			if len(piece)+len(s) > bufferSize {
+			if len(piece)+len(s) > pieceSize {
 				e.bytes(piece)
 				piece = e.buf[:0]
 			}
-			if len(s) > bufferSize {
+			if len(s) > pieceSize {
 				e.bytes(s)
 				continue
 			}
@@ -165,8 +165,8 @@ func (e *encoder) actions() {
 	e.text(actionStringsPrefix, len(names), func(i int) []byte { return []byte(names[i]) })
 	n := a.Len()
 	e.member(actionMember, 4*uint64(n), func() {
-		for from := 0; from < n && e.err == nil; from += bufferSize / 4 {
-			piece := e.buf[:4*min(bufferSize/4, n-from)]
+		for from := 0; from < n && e.err == nil; from += pieceSize / 4 {
+			piece := e.buf[:4*min(pieceSize/4, n-from)]
 			for i := range len(piece) / 4 {
 				binary.LittleEndian.PutUint32(piece[4*i:], a.ID(uint32(from+i)))
 			}
@@ -426,7 +426,7 @@ func (e *encoder) valuation() {
 func (e *encoder) writeRecords(v *sparse.Valuation) {
 	piece := e.buf[:0]
 	for s := range uint32(v.Len()) {
-		if len(piece)+e.stride > bufferSize {
+		if len(piece)+e.stride > pieceSize {
 			e.bytes(piece)
 			piece = e.buf[:0]
 		}
