@@ -87,7 +87,7 @@ func TestValuesFindTypes(t *testing.T) {
 			v.Add(i, []byte(columns[i][s]))
 		}
 	}
-	names, err := v.Names()
+	names, err := v.Pack()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,8 +112,8 @@ func TestLabelsAreBounded(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	var err error
 	for i := 0; i < 60000 && err == nil; i++ {
-		id, _ := labels.Declare(strconv.AppendInt(nil, int64(i), 10))
-		err = labels.Add(id, 300_000)
+		id, _ := labels.Declare(strconv.Itoa(i))
+		err = labels.add(id, 300_000)
 	}
 	runtime.ReadMemStats(&after)
 	if err == nil || after.TotalAlloc-before.TotalAlloc > 200<<20 {
