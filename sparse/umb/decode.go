@@ -148,6 +148,9 @@ func (m *member) starts(n, last uint64, of string) ([]uint32, error) {
 	}
 	return m.each64(n+1, func(p *piece) error {
 		previous, data := p.previous, p.data
+		if x := binary.LittleEndian.Uint64(data); p.first == 0 && x != 0 {
+			return fmt.Errorf("entry 0 is %d, want 0", x)
+		}
 		for i := range p.words {
 			x := binary.LittleEndian.Uint64(data[:8])
 			if x < previous || x > last {
@@ -155,9 +158,6 @@ func (m *member) starts(n, last uint64, of string) ([]uint32, error) {
 			}
 			p.words[i] = uint32(x)
 			previous, data = x, data[8:]
-		}
-		if p.first == 0 && p.words[0] != 0 {
-			return fmt.Errorf("entry 0 is %d, want 0", p.words[0])
 		}
 		return nil
 	})

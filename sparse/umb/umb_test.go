@@ -100,6 +100,38 @@ func TestBigArrays(t *testing.T) {
 	}
 }
 
+// Pieces of any size give the same model, or the same error, as arrays in one piece.
+func TestPieces(t *testing.T) {
+	defer func(size int) { pieceSize = size }(pieceSize)
+	rng := random(t)
+	for i := range 300 {
+		pieceSize = 1 << 20
+		data := write(t, randomModel(rng, 1+i%100))
+		if i%3 > 0 {
+			entries := unpack(t, data)
+			e := entries[1+rng.IntN(len(entries)-1)].data
+			for range min(len(e), 1+rng.IntN(2)) {
+				e[rng.IntN(len(e))] = byte(rng.IntN(256))
+			}
+			data = pack(entries)
+		}
+		want, wantErr := Read(bytes.NewReader(data))
+		for _, size := range []int{8, 16, 8 * (1 + rng.IntN(20))} {
+			pieceSize = size
+			got, err := Read(bytes.NewReader(data))
+			if fmt.Sprint(err) != fmt.Sprint(wantErr) {
+				t.Fatalf("model %d, pieces of %d bytes: error %v, want %v", i, size, err, wantErr)
+			}
+			if err != nil {
+				continue
+			}
+			if d := difference(want, got); d != "" {
+				t.Fatalf("model %d, pieces of %d bytes: %s", i, size, d)
+			}
+		}
+	}
+}
+
 type entry struct {
 	name string
 	data []byte

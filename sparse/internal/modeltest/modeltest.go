@@ -192,6 +192,29 @@ func Diff(a, b *sparse.MDP) string {
 	return out.String()
 }
 
+// DiffOrder returns what differs between two models in the order of labels, rewards, action names and
+// stored values, which Diff passes over.
+func DiffOrder(a, b *sparse.MDP) string {
+	order := func(m *sparse.MDP) string {
+		var out strings.Builder
+		for _, l := range m.Labels() {
+			fmt.Fprintf(&out, "label %q\n", l.Name)
+		}
+		for _, r := range m.Rewards() {
+			fmt.Fprintf(&out, "reward %q %v %v\n", r.Name, r.States.Distinct(), r.Choices.Distinct())
+		}
+		fmt.Fprintf(&out, "actions %q\nprobabilities %v\n", m.Actions().Names(), m.Probabilities().Distinct())
+		if v, ok := m.Names().(*sparse.Valuation); ok {
+			fmt.Fprintf(&out, "variables %v\n", v.Variables())
+		}
+		return out.String()
+	}
+	if x, y := order(a), order(b); x != y {
+		return x + y
+	}
+	return ""
+}
+
 func diffLabels(a, b *sparse.MDP, differ func(string, any, any)) {
 	for _, l := range a.Labels() {
 		if l.States.Count() == 0 || l.Name == "init" {

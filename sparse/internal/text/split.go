@@ -8,9 +8,9 @@ import (
 	"offswitch/sparse/internal/pieces"
 )
 
-// pieceSize is the size of the pieces that Split makes; a piece and what it becomes fit the
-// second-level cache.
-var pieceSize = 256 << 10
+// PieceSize is the size of the pieces that Split makes. A piece and what it becomes fit the
+// second-level cache; tests make it smaller.
+var PieceSize = 256 << 10
 
 // place is where a piece is read and parsed.
 type place[P any] struct {
@@ -37,8 +37,8 @@ func AnyLine(lines []byte) int { return len(lines) }
 
 // takePiece makes a reader of the next piece, whose lines are kept in buf.
 func (r *Reader) takePiece(buf *[]byte, piece *Reader, cut func([]byte) int) (bool, error) {
-	if cap(*buf) < pieceSize {
-		*buf = make([]byte, 0, pieceSize)
+	if cap(*buf) < PieceSize {
+		*buf = make([]byte, 0, PieceSize)
 	}
 	b := (*buf)[:0]
 	length, tried := 0, 0
