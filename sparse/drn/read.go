@@ -489,14 +489,13 @@ func (p *piece) branch(line []byte) error {
 		}
 	}
 	target, rest, ok := text.Uint(line)
-	rest = text.Trim(rest)
+	rest = text.TrimLeft(rest)
 	if !ok || len(rest) == 0 || rest[0] != ':' {
 		return p.in.Errorf("found %s, want a transition, target : probability", text.Show(line))
 	}
-	word := text.Trim(rest[1:])
-	v, ok := text.Float(word)
-	if !ok {
-		return p.in.Errorf("found probability %s, want a number in (0,1]", text.Show(word))
+	v, after, ok := text.FloatField(rest[1:])
+	if !ok || len(text.TrimLeft(after)) > 0 {
+		return p.in.Errorf("found probability %s, want a number in (0,1]", text.Show(text.Trim(rest[1:])))
 	}
 	if err := p.rows.Branch(target, v); err != nil {
 		return p.in.Errorf("%w", err)

@@ -289,14 +289,17 @@ func (p *transitionPiece) line(line []byte) error {
 	if !ok {
 		return p.malformed(line)
 	}
-	word, rest := text.Field(rest)
-	v, ok := text.Float(word)
+	v, after, ok := text.FloatField(rest)
 	if !ok {
+		word, _ := text.Field(rest)
 		return p.in.Errorf("found probability %s, want a number in (0,1]", text.Show(word))
 	}
-	action, rest := text.Field(rest)
-	if rest = text.TrimLeft(rest); len(rest) > 0 {
-		return p.in.Errorf("found %s after the action, want the end of the line", text.Show(rest))
+	var action []byte
+	if len(after) > 0 {
+		action, after = text.Field(after)
+		if after = text.TrimLeft(after); len(after) > 0 {
+			return p.in.Errorf("found %s after the action, want the end of the line", text.Show(after))
+		}
 	}
 	if err := p.enter(state, choice, action); err != nil {
 		return err

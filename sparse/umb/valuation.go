@@ -41,6 +41,7 @@ type valuationDecoder struct {
 	strings   stringTable
 	hasText   bool // some variable is a string
 	packed    bool // records are as a sparse.Valuation packs them, whatever the values
+	mask      byte // of the last byte of a record, then: what is not padding
 	explicit  bool // so far the valuation stands for explicit names
 	values    *sparse.Valuation
 }
@@ -105,7 +106,7 @@ func newValuationDecoder(info *valuationInfo) (*valuationDecoder, error) {
 		return nil, fmt.Errorf("a state takes %d bits, want a multiple of 8 up to %d", at, 8*maxRecord)
 	}
 	v.stride, v.width = int(at/8), (width+7)/8
-	v.packed = v.stride == v.width
+	v.packed, v.mask = v.stride == v.width, 0xff>>(8*v.width-width)
 	for i, at := 0, uint64(0); i < len(v.fields); i++ {
 		f := &v.fields[i]
 		v.packed = v.packed && f.at == at && f.bits > 0 && f.flip == 0 && f.most >= math.MaxUint64>>(64-f.bits)
@@ -208,6 +209,9 @@ func (v *valuationDecoder) readRecords(p *piece, explicit bool) error {
 	}
 	if v.packed || r.explicit {
 		r.values = p.data
+		for i := v.stride - 1; i < len(p.data); i += v.stride {
+			p.data[i] &= v.mask
+		}
 		return nil
 	}
 	values, err := sparse.NewValuation(v.variables)

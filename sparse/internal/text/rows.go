@@ -209,14 +209,14 @@ func (m *Model) joinActions(r *Rows) {
 		return
 	}
 	m.actions.Grow(cap(m.branchStart) - m.actions.Len())
-	for m.actions.Len() < len(m.branchStart) {
-		m.actions.Append(m.actions.Intern(""))
-	}
+	unnamed := len(m.branchStart)
 	if len(r.actions) == 0 {
-		for range r.branchStart {
-			m.actions.Append(m.actions.Intern(""))
+		unnamed += len(r.branchStart)
+	}
+	if m.actions.Len() < unnamed {
+		for id := m.actions.Intern(""); m.actions.Len() < unnamed; {
+			m.actions.Append(id)
 		}
-		return
 	}
 	m.to = renumber(m.to, len(r.names.list))
 	for i, id := range r.actions {
