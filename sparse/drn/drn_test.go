@@ -59,8 +59,15 @@ func TestPieces(t *testing.T) {
 			file = modeltest.Mutate(rng, file)
 		}
 		want, wantErr := read(file, 1<<20)
+		var whole []byte
+		if want != nil {
+			whole = write(t, want)
+		}
 		for _, size := range []int{1, 100, 1 + rng.IntN(3000)} {
 			got, err := read(file, size)
+			if want != nil && !bytes.Equal(write(t, want), whole) {
+				t.Fatalf("seed %d: written in pieces of %d bytes, the file differs", seed, size)
+			}
 			if err != wantErr {
 				t.Fatalf("seed %d, pieces of %d bytes: error %s, want %s\n%s", seed, size, err, wantErr, file)
 			}

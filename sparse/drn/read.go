@@ -11,8 +11,10 @@ import (
 )
 
 // Read reads a model. An error names the line, what was found there and what was expected. Read
-// takes O(size of the file) time; what it allocates depends on the states and transitions that are
-// there, not on the counts that the header claims. Lines may be 16 MiB long.
+// takes O(size of the file) time, on all cores; beside the model it takes the memory of a few pieces of
+// the file, whole states each, and the values of the variables once more. What it allocates depends on
+// the states and transitions that are there, not on the counts that the header claims. Lines may be
+// 16 MiB long.
 func Read(r io.Reader) (*sparse.MDP, error) {
 	d := reader{in: text.NewReader("", r)}
 	if err := d.header(); err != nil {
@@ -241,6 +243,7 @@ func (d *reader) headerValue(name string, value []byte) error {
 			return d.in.Errorf("number of choices is %s, want a number up to %d", text.Show(value), uint32(sparse.None-1))
 		}
 		d.choices, d.hasChoices = n, true
+		d.model.Choices = n
 	}
 	return nil
 }

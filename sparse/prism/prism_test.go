@@ -58,8 +58,8 @@ func (f files) input() Input {
 
 func (f files) String() string {
 	var b strings.Builder
-	for suffix, text := range f {
-		b.WriteString("--- " + suffix + "\n" + text.String())
+	for _, suffix := range slices.Sorted(maps.Keys(f)) {
+		b.WriteString("--- " + suffix + "\n" + f[suffix].String())
 	}
 	return b.String()
 }
@@ -162,8 +162,15 @@ func TestPieces(t *testing.T) {
 			f[suffix] = bytes.NewBuffer(modeltest.Mutate(rng, f[suffix].Bytes()))
 		}
 		want, wantErr := read(f, 1<<20)
+		whole := ""
+		if want != nil {
+			whole = write(t, want).String()
+		}
 		for _, size := range []int{1, 100, 1 + rng.IntN(3000)} {
 			got, err := read(f, size)
+			if want != nil && write(t, want).String() != whole {
+				t.Fatalf("seed %d: written in pieces of %d bytes, the files differ", seed, size)
+			}
 			if err != wantErr {
 				t.Fatalf("seed %d, pieces of %d bytes: error %s, want %s\n%s", seed, size, err, wantErr, f)
 			}

@@ -10,8 +10,9 @@ import (
 
 // Read reads a model. The files are read one after another, Transitions first. An error names the
 // file and the line, what was found there and what was expected. Read takes O(size of the files)
-// time; what it allocates depends on the lines that are there, not on what headers claim. Lines may
-// be 16 MiB long.
+// time, on all cores; beside the model it takes the memory of a few pieces of a file, whole states
+// each, and the values of the variables once more. What it allocates depends on the lines that are
+// there, not on what headers claim. Lines may be 16 MiB long.
 func Read(in Input) (*sparse.MDP, error) {
 	t := transitionReader{in: text.NewReader(in.Transitions.Name, in.Transitions.Reader)}
 	if err := t.read(); err != nil {

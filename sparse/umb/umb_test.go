@@ -116,6 +116,10 @@ func TestPieces(t *testing.T) {
 			data = pack(entries)
 		}
 		want, wantErr := Read(bytes.NewReader(data))
+		var whole []byte
+		if wantErr == nil {
+			whole = write(t, want)
+		}
 		for _, size := range []int{8, 16, 8 * (1 + rng.IntN(20))} {
 			pieceSize = size
 			got, err := Read(bytes.NewReader(data))
@@ -124,6 +128,9 @@ func TestPieces(t *testing.T) {
 			}
 			if err != nil {
 				continue
+			}
+			if !bytes.Equal(write(t, want), whole) {
+				t.Fatalf("model %d: written in pieces of %d bytes, the file differs", i, size)
 			}
 			if d := difference(want, got); d != "" {
 				t.Fatalf("model %d, pieces of %d bytes: %s", i, size, d)

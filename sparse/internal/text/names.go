@@ -225,9 +225,6 @@ func (c *valueColumn) variable(name string) sparse.Variable {
 	return sparse.IntRange(name, lower, upper)
 }
 
-// packPiece is how many states' values are packed at once.
-var packPiece = 1 << 14
-
 // Pack returns the values of all states, packed. It fails on a variable name that is empty or used
 // twice.
 func (v *Values) Pack() (sparse.Names, error) {
@@ -239,14 +236,14 @@ func (v *Values) Pack() (sparse.Names, error) {
 	if err != nil {
 		return nil, err
 	}
-	n, taken := v.Len(), 0
+	n, taken, most := v.Len(), 0, max(1, PieceSize/16)
 	out.Grow(n)
 	type place struct {
 		from, to int
 		packed   *sparse.Valuation
 	}
 	take := func(p *place) (bool, error) {
-		p.from, p.to = taken, min(taken+packPiece, n)
+		p.from, p.to = taken, min(taken+most, n)
 		taken = p.to
 		return p.from < p.to, nil
 	}

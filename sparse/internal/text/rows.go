@@ -128,7 +128,7 @@ func (r *Rows) End() { r.probability = sparse.CompressFloats(r.values) }
 // Model collects the states of all pieces of a file in order.
 type Model struct {
 	States      uint32 // the number of states there will be, at most
-	Choices     uint64 // the number of choices there will be, 0 where it is not known; likewise
+	Choices     uint64 // about how many choices there will be, 0 where that is not known; likewise
 	Branches    uint64
 	choiceStart []uint32
 	branchStart []uint32
@@ -156,33 +156,34 @@ func (m *Model) AddTerminal(states int) {
 
 // Join adds the states of the next piece. It allocates in proportion to what has come so far.
 func (m *Model) Join(r *Rows) error {
-	states, choices, branches := len(m.choiceStart), len(m.branchStart), len(m.target)
+	choices, branches := len(m.branchStart), len(m.target)
 	if choices+len(r.branchStart) >= sparse.None || branches+len(r.target) >= sparse.None {
 		return fmt.Errorf("the model has more than the limit of %d choices or branches", uint32(sparse.None-1))
 	}
-	part := float64(m.States) / float64(max(1, states+len(r.choiceStart)))
 	m.choiceStart = room(m.choiceStart, len(r.choiceStart), uint64(m.States)+1)
 	for _, x := range r.choiceStart {
 		m.choiceStart = append(m.choiceStart, uint32(choices)+x)
 	}
-	m.branchStart = room(m.branchStart, len(r.branchStart), expected(m.Choices, choices+len(r.branchStart), part))
+	all := expected(m.Choices, choices+len(r.branchStart), float64(m.States)/float64(max(1, len(m.choiceStart))))
+	m.branchStart = room(m.branchStart, len(r.branchStart), all)
 	m.joinActions(r)
 	for _, x := range r.branchStart {
 		m.branchStart = append(m.branchStart, uint32(branches)+x)
 	}
-	m.target = append(room(m.target, len(r.target), expected(m.Branches, branches+len(r.target), part)), r.target...)
+	all = expected(m.Branches, branches+len(r.target), float64(all)/float64(max(1, len(m.branchStart))))
+	m.target = append(room(m.target, len(r.target), all), r.target...)
 	m.probability.Expect(cap(m.target))
 	m.probability.Extend(&r.probability)
 	return nil
 }
 
-// expected returns how many entries there will be: as many as a file says, and otherwise, as long as
-// n stand for one of so many parts, in proportion and some more.
-func expected(said uint64, n int, parts float64) uint64 {
+// expected returns how many entries there will be: as many as a file says, or else some more than so
+// many times the n that there are.
+func expected(said uint64, n int, times float64) uint64 {
 	if said > 0 {
 		return said + 1
 	}
-	return uint64(1.03 * parts * float64(n))
+	return uint64(1.02 * times * float64(n))
 }
 
 // room returns x with capacity for n more entries, and for all of them as far as that is no more

@@ -8,8 +8,8 @@ import (
 	"offswitch/sparse/internal/pieces"
 )
 
-// PieceSize is the size of the pieces that Split makes. A piece and what it becomes fit the
-// second-level cache; tests make it smaller.
+// PieceSize is about the size of the pieces of text that are read or written at once. A piece and what
+// it comes from or becomes fit the second-level cache; tests make it smaller.
 var PieceSize = 256 << 10
 
 // place is where a piece is read and parsed.

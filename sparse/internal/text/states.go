@@ -5,9 +5,6 @@ import (
 	"offswitch/sparse/internal/pieces"
 )
 
-// writePiece is how many branches and states a piece has that States makes.
-var writePiece = 1 << 13
-
 // States writes the states of a model in order, several pieces of them at once: format writes the
 // states lo..hi-1 to a writer that collects them. The error is the first in the order of the states,
 // or else that of the writing; what comes before it is written.
@@ -21,9 +18,10 @@ func (w *Writer) States(m *sparse.MDP, format func(piece *Writer, lo, hi uint32)
 		failed error
 	}
 	next, n := uint32(0), uint32(m.NumStates())
+	most := max(1, PieceSize/32) // states and branches of a piece, a line each
 	take := func(p *place) (bool, error) {
 		p.lo, p.hi = next, next
-		for size := 0; p.hi < n && size < writePiece; p.hi++ {
+		for size := 0; p.hi < n && size < most; p.hi++ {
 			lo, hi := m.BranchesOf(p.hi)
 			size += 1 + int(hi-lo)
 		}
