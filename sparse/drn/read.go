@@ -131,10 +131,6 @@ func (p *piece) read() error {
 		return err
 	}
 	p.rows.End()
-	for i := range p.rewards {
-		p.rewards[i].states.End()
-		p.rewards[i].choices.End()
-	}
 	return nil
 }
 
@@ -160,7 +156,7 @@ func (d *reader) join(p *piece) error {
 		d.rewards[i].states.Join(states, &p.rewards[i].states)
 		d.rewards[i].choices.Join(choices, &p.rewards[i].choices)
 	}
-	if d.names != nil && (!p.named || d.names.Join(&p.names) != nil) {
+	if d.names != nil && (!p.named || d.names.Join(&p.names, int(d.states)) != nil) {
 		d.names = nil
 	}
 	d.terminals += p.terminals

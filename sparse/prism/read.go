@@ -583,7 +583,7 @@ func (s *stateReader) join(p *statePiece) error {
 	}
 	s.count += p.count
 	if s.texts == nil {
-		s.values.Join(p.values)
+		s.values.Join(p.values, s.want)
 		return nil
 	}
 	for i := range uint32(p.texts.Len()) {

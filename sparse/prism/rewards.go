@@ -165,7 +165,6 @@ func (r *rewardReader) each(cut func([]byte) int, line func(*rewardPiece, []byte
 		p.group.choice = -1
 		p.err = eachLine(in, func(b []byte) error { p.count++; return line(p, b) })
 		p.endGroup()
-		p.column.End()
 	}
 	if err := text.Split(r.in, cut, parse, r.join); err != nil {
 		return err

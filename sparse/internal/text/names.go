@@ -50,13 +50,18 @@ func (x *integers) widen(v int64) {
 	for v != v<<(64-8*x.width)>>(64-8*x.width) || x.width < old.width {
 		x.width *= 2
 	}
-	x.data = make([]byte, 0, 2*x.width*old.len()+16)
+	x.data = make([]byte, 0, x.width*old.len()+16)
 	for i := range old.len() {
 		x.append(old.at(i))
 	}
 }
 
-func (x *integers) extend(y *integers) {
+// extend appends numbers to a list that will have so many in all.
+func (x *integers) extend(y *integers, all int) {
+	if x.width == 0 {
+		x.width = y.width
+	}
+	x.data = room(x.data, y.len()*x.width, uint64(all*x.width))
 	if x.width == y.width {
 		x.data = append(x.data, y.data...)
 		return
@@ -183,14 +188,15 @@ func (c *valueColumn) toStrings() {
 	}
 }
 
-// Join adds the values of the next piece, which are of the same variables and may change.
-func (v *Values) Join(piece *Values) {
+// Join adds the values of the next piece, which are of the same variables and may change, to those of
+// so many states in all.
+func (v *Values) Join(piece *Values, states int) {
 	for i := range v.columns {
-		v.columns[i].join(&piece.columns[i])
+		v.columns[i].join(&piece.columns[i], states)
 	}
 }
 
-func (c *valueColumn) join(piece *valueColumn) {
+func (c *valueColumn) join(piece *valueColumn, states int) {
 	if piece.numbers.len() == 0 {
 		return
 	}
@@ -201,7 +207,7 @@ func (c *valueColumn) join(piece *valueColumn) {
 		piece.toStrings()
 	}
 	if c.kind != sparse.StringVariable {
-		c.numbers.extend(&piece.numbers)
+		c.numbers.extend(&piece.numbers, states)
 		return
 	}
 	for i := range piece.numbers.len() {
@@ -332,8 +338,8 @@ func (x *StateNames) toTexts(n int) error {
 	return nil
 }
 
-// Join adds the names of the next piece, which may change.
-func (x *StateNames) Join(piece *StateNames) error {
+// Join adds the names of the next piece, which may change, to those of so many states in all.
+func (x *StateNames) Join(piece *StateNames, states int) error {
 	if piece.Len() == 0 {
 		return nil
 	}
@@ -341,7 +347,7 @@ func (x *StateNames) Join(piece *StateNames) error {
 		x.values = NewValues(piece.values.names)
 	}
 	if piece.values != nil && x.values != nil && slices.Equal(x.values.names, piece.values.names) {
-		x.values.Join(piece.values)
+		x.values.Join(piece.values, states)
 		return nil
 	}
 	for _, y := range []*StateNames{x, piece} {

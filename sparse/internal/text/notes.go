@@ -8,27 +8,30 @@ import (
 
 // Column collects the values of a reward in one piece of a file, in increasing order of index, for
 // Reward.Join. What is left out is zero.
-type Column struct {
-	values []float64 // up to the last one that is not zero
-	packed sparse.Floats
-}
+type Column struct{ values *sparse.FloatsBuilder } // up to the last one that is not zero; nil: none
 
 // Reset empties the column.
-func (c *Column) Reset() { c.values = c.values[:0] }
+func (c *Column) Reset() { c.values = nil }
 
 // Set adds a value. The index counts from 0 in each piece and must be greater than that of the last.
 func (c *Column) Set(index int, v float64) {
 	if v == 0 {
 		return
 	}
-	for len(c.values) < index {
-		c.values = append(c.values, 0)
+	if c.values == nil {
+		c.values = new(sparse.FloatsBuilder)
 	}
-	c.values = append(c.values, v)
+	fill(c.values, index)
+	c.values.Append(v)
 }
 
-// End completes the column.
-func (c *Column) End() { c.packed = sparse.CompressFloats(c.values) }
+// fill adds zeros up to n values.
+func fill(values *sparse.FloatsBuilder, n int) {
+	if more := n - values.Len(); more > 0 {
+		zeros := sparse.ConstantFloats(more, 0)
+		values.Extend(&zeros)
+	}
+}
 
 // Reward collects the values of a reward from all pieces. The zero value is empty, and takes no
 // memory until a value other than zero comes.
@@ -36,19 +39,15 @@ type Reward struct{ values *sparse.FloatsBuilder }
 
 // Join adds the values of the next piece, which begins at an index.
 func (r *Reward) Join(index int, c *Column) {
-	if len(c.values) == 0 {
+	if c.values == nil {
 		return
 	}
 	if r.values == nil {
 		r.values = new(sparse.FloatsBuilder)
 	}
-	r.fill(index)
-	r.values.Extend(&c.packed)
-}
-
-func (r *Reward) fill(n int) {
-	zeros := sparse.ConstantFloats(n-r.values.Len(), 0)
-	r.values.Extend(&zeros)
+	fill(r.values, index)
+	values := c.values.Column()
+	r.values.Extend(&values)
 }
 
 // Finish returns the column of n entries, empty when all are zero.
@@ -56,7 +55,7 @@ func (r *Reward) Finish(n int) sparse.Floats {
 	if r.values == nil {
 		return sparse.Floats{}
 	}
-	r.fill(n)
+	fill(r.values, n)
 	return r.values.Column()
 }
 

@@ -186,14 +186,17 @@ func expected(said uint64, n int, times float64) uint64 {
 	return uint64(1.02 * times * float64(n))
 }
 
-// room returns x with capacity for n more entries, and for all of them as far as that is no more
-// than eight times what there is.
-func room(x []uint32, n int, all uint64) []uint32 {
+// maxGrowth is how many times what has come so far a file that says how much will come is believed.
+// What is allocated and not used takes no memory yet, but what is outgrown does for a while.
+const maxGrowth = 64
+
+// room returns x with capacity for n more entries, and for all of them as far as that is believed.
+func room[T any](x []T, n int, all uint64) []T {
 	if cap(x)-len(x) >= n {
 		return x
 	}
 	need := len(x) + n
-	return append(make([]uint32, 0, max(need+need/16, int(min(all, uint64(8*need))))), x...)
+	return append(make([]T, 0, max(need+need/16, int(min(all, uint64(maxGrowth*need))))), x...)
 }
 
 // fit returns x with capacity for one more entry and without much more.
