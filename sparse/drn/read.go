@@ -82,20 +82,18 @@ type rewardColumns struct {
 // cut returns where the last state begins. A malformed line of a state is left to the piece of the
 // state before, which knows what to expect.
 func cut(lines []byte) int {
-	word := []byte("state")
 	for end := len(lines); ; {
-		at := bytes.LastIndex(lines[:end], word)
+		at := bytes.LastIndex(lines[:end], []byte("state"))
 		if at < 0 {
 			return 0
 		}
-		end = at
 		start := bytes.LastIndexByte(lines[:at], '\n') + 1
-		rest := lines[at+len(word):]
-		rest = rest[:bytes.IndexByte(rest, '\n')]
-		if _, _, ok := text.UintField(rest); !ok || rest[0]-'0' <= 9 || len(text.TrimLeft(lines[start:at])) > 0 {
-			continue
+		line := lines[start : at+bytes.IndexByte(lines[at:], '\n')]
+		word, rest := text.Field(line)
+		if _, _, ok := text.UintField(rest); ok && string(word) == "state" {
+			return start
 		}
-		return start
+		end = start
 	}
 }
 
