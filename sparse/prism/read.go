@@ -365,6 +365,7 @@ func (p *transitionPiece) endChoice() error {
 	if err := p.rows.EndChoice(); err != nil {
 		return p.in.ErrorAt(p.choiceLine, "%w", err)
 	}
+	p.choiceLine = 0
 	return nil
 }
 

@@ -116,7 +116,7 @@ func (r *Rows) Branch(target uint32, p float64) error {
 
 // EndChoice checks the choice begun last, which is complete.
 func (r *Rows) EndChoice() error {
-	if math.Abs(r.sum-1) > sparse.RowTolerance {
+	if r.sum != 1 && math.Abs(r.sum-1) > sparse.RowTolerance {
 		return fmt.Errorf("the probabilities of the choice sum to %v, want 1 within %v", r.sum, sparse.RowTolerance)
 	}
 	return nil
