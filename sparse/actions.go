@@ -1,5 +1,7 @@
 package sparse
 
+import "slices"
+
 // Actions holds the action names of choices: each distinct name once, and for each choice which
 // one it is. That takes one byte a choice while there are at most 256 names, four bytes otherwise.
 // In a finished model whose states mostly have the same actions in the same order it takes a
@@ -68,17 +70,44 @@ func (a *Actions) Append(id uint32) {
 		a.flatten()
 	}
 	if a.wide == nil && id > 255 {
-		a.wide = make([]uint32, len(a.narrow), 2*len(a.narrow)+64)
-		for i, c := range a.narrow {
-			a.wide[i] = uint32(c)
-		}
-		a.narrow = nil
+		a.widen()
 	}
 	if a.wide != nil {
 		a.wide = append(a.wide, id)
 		return
 	}
 	a.narrow = append(a.narrow, uint8(id))
+}
+
+// widen turns to four bytes a choice.
+func (a *Actions) widen() {
+	a.wide = make([]uint32, len(a.narrow), 2*len(a.narrow)+64)
+	for i, c := range a.narrow {
+		a.wide[i] = uint32(c)
+	}
+	a.narrow = nil
+}
+
+// Extend names the next choices by positions in Names.
+func (a *Actions) Extend(ids []uint32) {
+	if a.block != nil {
+		a.flatten()
+	}
+	if a.wide == nil {
+		n := len(a.narrow)
+		a.narrow = slices.Grow(a.narrow, len(ids))[:n+len(ids)]
+		greatest := uint32(0)
+		for i, id := range ids {
+			a.narrow[n+i] = uint8(id)
+			greatest = max(greatest, id)
+		}
+		if greatest <= 255 {
+			return
+		}
+		a.narrow = a.narrow[:n]
+		a.widen()
+	}
+	a.wide = append(a.wide, ids...)
 }
 
 // Grow makes room for n more choices.

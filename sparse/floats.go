@@ -27,14 +27,23 @@ func ConstantFloats(n int, v float64) Floats {
 // have more than 256 distinct bit patterns.
 func CompressFloats(values []float64) Floats {
 	var b FloatsBuilder
-	b.Expect(len(values))
-	for _, v := range values {
-		b.Append(v)
-		if b.column.raw != nil {
-			return RawFloats(values)
+	code := make([]uint8, len(values))
+	for i, v := range values {
+		bits := math.Float64bits(v)
+		at := uint32(b.slot[hashFloat(bits)]) - 1
+		if at >= uint32(len(b.column.table)) || math.Float64bits(b.column.table[at]) != bits {
+			x, ok := b.find(bits)
+			if !ok {
+				return RawFloats(values)
+			}
+			at = uint32(x)
 		}
+		code[i] = uint8(at)
 	}
-	return b.Column()
+	if len(b.column.table) <= 1 {
+		code = nil
+	}
+	return Floats{length: len(values), table: b.column.table, code: code}
 }
 
 // Len returns the number of entries.
@@ -157,9 +166,94 @@ func (b *FloatsBuilder) Append(v float64) {
 	}
 }
 
+// Extend adds all entries of a column, with the same result as one Append for each of them where
+// the column's distinct values stand in order of first occurrence, as a FloatsBuilder leaves them.
+// It is much faster than that, unless the column is raw and this one is not yet.
+func (b *FloatsBuilder) Extend(f *Floats) {
+	c, i := &b.column, 0
+	for c.raw == nil && f.raw != nil && i < f.length {
+		b.Append(f.raw[i])
+		i++
+	}
+	if c.raw == nil && f.raw == nil && b.extendCoded(f) || i == f.length {
+		return
+	}
+	if c.raw == nil {
+		b.spill()
+	}
+	n := len(c.raw)
+	b.grow(f.length - i)
+	c.raw = c.raw[:n+f.length-i]
+	f.Copy(c.raw[n:], i)
+	c.length = len(c.raw)
+}
+
+// extendCoded adds the entries of a column that is not raw, unless there are too many values.
+func (b *FloatsBuilder) extendCoded(f *Floats) bool {
+	var to [256]uint8 // code here of each code there
+	same := true
+	for i, v := range f.table {
+		code, ok := b.find(math.Float64bits(v))
+		if !ok {
+			return false
+		}
+		to[i] = code
+		same = same && int(code) == i
+	}
+	c := &b.column
+	n := c.length
+	c.length += f.length
+	if n == 0 && f.length > 0 {
+		b.last, b.at = math.Float64bits(c.table[0]), 0
+	}
+	if c.code == nil && len(c.table) <= 1 {
+		return true
+	}
+	b.grow(f.length)
+	c.code = c.code[:c.length]
+	switch dst := c.code[n:]; {
+	case f.code == nil && f.length > 0:
+		for i := range dst {
+			dst[i] = to[0]
+		}
+	case same:
+		copy(dst, f.code)
+	default:
+		for i, x := range f.code {
+			dst[i] = to[x]
+		}
+	}
+	return true
+}
+
+// grow makes room for n more codes, or for n more values where they are raw. The codes of the
+// entries so far, when there are none yet, become 0.
+func (b *FloatsBuilder) grow(n int) {
+	c := &b.column
+	if c.raw != nil {
+		c.raw = room(c.raw, n, b.limit)
+		return
+	}
+	if c.code == nil {
+		c.code = room(c.code, c.length, b.limit)[:c.length-n]
+	}
+	c.code = room(c.code, n, b.limit)
+}
+
+// room returns x with capacity for n more entries, and for limit of them altogether.
+func room[T any](x []T, n, limit int) []T {
+	if cap(x)-len(x) >= n {
+		return x
+	}
+	return append(make([]T, 0, max(len(x)+n, len(x)+len(x)/4, limit)), x...)
+}
+
+// hashFloat returns the slot at which the search for a value begins.
+func hashFloat(bits uint64) uint64 { return bits * 0x9E3779B97F4A7C15 >> 55 }
+
 // find returns the position of the value in the table, adding it while there is room.
 func (b *FloatsBuilder) find(bits uint64) (uint8, bool) {
-	h := bits * 0x9E3779B97F4A7C15 >> 55
+	h := hashFloat(bits)
 	for b.slot[h] != 0 {
 		if at := b.slot[h] - 1; math.Float64bits(b.column.table[at]) == bits {
 			return uint8(at), true

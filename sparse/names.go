@@ -171,6 +171,20 @@ func (v *Valuation) fill(workers, n int, set func(state int, dst []uint64)) {
 	})
 }
 
+// Records returns the packed values of all states: the bits of each variable follow those of the
+// one before, from the least significant bit of the first byte on, and each state begins a new
+// byte. Callers must not modify them.
+func (v *Valuation) Records() []byte { return v.data }
+
+// AppendRecords adds states by their packed values, as Records returns them.
+func (v *Valuation) AppendRecords(records []byte) {
+	if v.stride == 0 || len(records)%v.stride != 0 {
+		panic("sparse: Valuation.AppendRecords with a part of a record")
+	}
+	v.data = append(v.data, records...)
+	v.length += len(records) / v.stride
+}
+
 // Stored returns the stored form of a variable's value in a state, as Append took it.
 func (v *Valuation) Stored(state uint32, variable int) uint64 {
 	record := v.data[int(state)*v.stride:][:v.stride]

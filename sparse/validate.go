@@ -3,6 +3,8 @@ package sparse
 import (
 	"fmt"
 	"math"
+
+	"offswitch/sparse/internal/pieces"
 )
 
 // RowTolerance is how far the probabilities of one choice may sum from 1. Files written with
@@ -55,30 +57,158 @@ func (m *MDP) validate() error {
 	return m.validateNotes()
 }
 
+// rowPiece is how many choices are checked at once.
+var rowPiece = 1 << 16
+
+// rows is what a check of the choices lo..hi-1 finds.
+type rows struct {
+	lo, hi      uint32
+	maxBranches uint32
+	off         float64 // greatest |Σp - 1| as float64 computes it
+	excess      float64 // as MDP.rowExcess
+	clean       bool
+}
+
+// add notes the sum of a choice's probabilities, which is not quite 1.
+func (r *rows) add(sum float64, branches uint32) {
+	off := math.Abs(sum - 1)
+	r.off = max(r.off, off)
+	r.excess = max(r.excess, off+sumError(branches))
+}
+
+// sumError bounds how far the float64 sum of so many probabilities is off the real one, which is by
+// at most (branches-1)·unit·sum.
+func sumError(branches uint32) float64 { return float64(branches) * unit * 1.001 }
+
+// validateRows checks the branches of every choice, on all cores. What is not clean is looked
+// through again for its first defect.
 func (m *MDP) validateRows() error {
-	n := uint32(m.NumStates())
-	if v, ok := m.probability.Constant(); ok && v == 1 && m.branchStart == nil {
-		m.maxBranches = 1
-		for c, t := range m.target {
-			if t >= n {
-				return fmt.Errorf("%s: target %d is out of range, the model has %d states", m.describeChoice(uint32(c)), t, n)
+	choices, taken := m.NumChoices(), 0
+	take := func(r *rows) (bool, error) {
+		*r = rows{lo: uint32(taken), hi: uint32(min(taken+rowPiece, choices))}
+		taken = int(r.hi)
+		return r.lo < r.hi, nil
+	}
+	check := func(r *rows) { r.clean = m.checkStarts(r) && m.checkTargets(r) && m.checkSums(r) }
+	return pieces.Run(make([]rows, pieces.Places()), take, check, func(r *rows) error {
+		m.maxBranches, m.rowExcess = max(m.maxBranches, int(r.maxBranches)), max(m.rowExcess, r.excess)
+		if r.clean {
+			return nil
+		}
+		return m.rowDefect(r.lo, r.hi)
+	})
+}
+
+// checkStarts reports whether each choice has at least one branch and none beyond the last.
+func (m *MDP) checkStarts(r *rows) bool {
+	if m.branchStart == nil {
+		r.maxBranches = 1
+		return true
+	}
+	clean, previous := true, m.branchStart[r.lo]
+	for _, end := range m.branchStart[r.lo+1 : r.hi+1] {
+		clean = clean && end > previous
+		r.maxBranches = max(r.maxBranches, end-previous)
+		previous = end
+	}
+	return clean && int(previous) <= len(m.target)
+}
+
+func (m *MDP) checkTargets(r *rows) bool {
+	lo, hi := r.lo, r.hi
+	if m.branchStart != nil {
+		lo, hi = m.branchStart[r.lo], m.branchStart[r.hi]
+	}
+	greatest := uint32(0)
+	for _, t := range m.target[lo:hi] {
+		greatest = max(greatest, t)
+	}
+	return int(greatest) < m.NumStates()
+}
+
+// checkSums reports whether all probabilities are in (0,1] and those of each choice sum to 1. The
+// columns of big models have loops of their own.
+func (m *MDP) checkSums(r *rows) bool {
+	p, clean := &m.probability, true
+	for _, v := range p.table {
+		clean = clean && v > 0 && v <= 1
+	}
+	if r.maxBranches > 1 {
+		r.excess = sumError(r.maxBranches)
+	}
+	v, constant := p.Constant()
+	switch {
+	case constant && r.maxBranches == 1:
+		if v != 1 {
+			r.add(v, 1)
+		}
+	case m.branchStart != nil && p.code != nil:
+		r.sumCoded(m.branchStart[r.lo:r.hi+1], p.code, p.table)
+	case m.branchStart != nil && p.raw != nil:
+		clean = r.sumRaw(m.branchStart[r.lo:r.hi+1], p.raw)
+	default:
+		for c := r.lo; c < r.hi; c++ {
+			sum := 0.0
+			lo, hi := m.Branches(c)
+			for b := lo; b < hi; b++ {
+				v := p.At(b)
+				clean = clean && v > 0 && v <= 1
+				sum += v
+			}
+			if sum != 1 {
+				r.add(sum, hi-lo)
 			}
 		}
-		return nil
 	}
-	for c := range uint32(m.NumChoices()) {
-		lo, hi := c, c+1
-		if m.branchStart != nil {
-			lo, hi = m.branchStart[c], m.branchStart[c+1]
-			if hi <= lo {
-				return fmt.Errorf("%s has no branches, want at least one", m.describeChoice(c))
-			}
-			if int(hi) > len(m.target) {
-				return fmt.Errorf("%s: branches end at %d, but the model has %d", m.describeChoice(c), hi, len(m.target))
-			}
+	return clean && r.off <= RowTolerance
+}
+
+func (r *rows) sumCoded(starts []uint32, code []uint8, table []float64) {
+	var value [256]float64
+	copy(value[:], table)
+	lo := starts[0]
+	for _, hi := range starts[1:] {
+		sum := 0.0
+		for _, x := range code[lo:hi] {
+			sum += value[x]
+		}
+		if sum != 1 {
+			r.add(sum, hi-lo)
+		}
+		lo = hi
+	}
+}
+
+func (r *rows) sumRaw(starts []uint32, values []float64) (clean bool) {
+	clean = true
+	lo := starts[0]
+	for _, hi := range starts[1:] {
+		sum := 0.0
+		for _, v := range values[lo:hi] {
+			clean = clean && v > 0 && v <= 1
+			sum += v
+		}
+		if sum != 1 {
+			r.add(sum, hi-lo)
+		}
+		lo = hi
+	}
+	return clean
+}
+
+// rowDefect returns the first defect of the choices lo..hi-1, nil when there is none.
+func (m *MDP) rowDefect(lo, hi uint32) error {
+	n := uint32(m.NumStates())
+	for c := lo; c < hi; c++ {
+		from, to := m.Branches(c)
+		if to <= from {
+			return fmt.Errorf("%s has no branches, want at least one", m.describeChoice(c))
+		}
+		if int(to) > len(m.target) {
+			return fmt.Errorf("%s: branches end at %d, but the model has %d", m.describeChoice(c), to, len(m.target))
 		}
 		sum := 0.0
-		for b := lo; b < hi; b++ {
+		for b := from; b < to; b++ {
 			p := m.probability.At(b)
 			if !(p > 0 && p <= 1) {
 				return fmt.Errorf("%s: probability %v is not in (0,1]", m.describeChoice(c), p)
@@ -90,11 +220,6 @@ func (m *MDP) validateRows() error {
 		}
 		if math.Abs(sum-1) > RowTolerance {
 			return fmt.Errorf("%s: probabilities sum to %v, want 1 within %v", m.describeChoice(c), sum, RowTolerance)
-		}
-		m.maxBranches = max(m.maxBranches, int(hi-lo))
-		if hi-lo > 1 || sum != 1 {
-			// The float64 sum is off the real one by at most (branches-1)·unit·sum.
-			m.rowExcess = max(m.rowExcess, math.Abs(sum-1)+float64(hi-lo)*unit*1.001)
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package drn
 
 import (
 	"bytes"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"offswitch/sparse"
 	"offswitch/sparse/internal/modeltest"
+	"offswitch/sparse/internal/text"
 )
 
 var format = modeltest.Format{Read: Read, Write: Write}
@@ -38,6 +40,43 @@ func TestRoundTrip(t *testing.T) {
 		got, err = Read(iotest.OneByteReader(bytes.NewReader(carriage)))
 		if err != nil || modeltest.Diff(m, got) != "" {
 			t.Fatalf("seed %d with carriage returns: %v", seed, err)
+		}
+	}
+}
+
+// Pieces of any size give the same model, or the same error, as the file in one piece.
+func TestPieces(t *testing.T) {
+	defer func(size int) { text.PieceSize = size }(text.PieceSize)
+	read := func(file []byte, size int) (*sparse.MDP, string) {
+		text.PieceSize = size
+		m, err := Read(bytes.NewReader(file))
+		return m, fmt.Sprint(err)
+	}
+	for seed := range uint64(200) {
+		rng := rand.New(rand.NewPCG(seed, 3))
+		file := write(t, modeltest.Random(rng, modeltest.Wild()))
+		if seed%4 > 0 {
+			file = modeltest.Mutate(rng, file)
+		}
+		want, wantErr := read(file, 1<<20)
+		var whole []byte
+		if want != nil {
+			whole = write(t, want)
+		}
+		for _, size := range []int{1, 100, 1 + rng.IntN(3000)} {
+			got, err := read(file, size)
+			if want != nil && !bytes.Equal(write(t, want), whole) {
+				t.Fatalf("seed %d: written in pieces of %d bytes, the file differs", seed, size)
+			}
+			if err != wantErr {
+				t.Fatalf("seed %d, pieces of %d bytes: error %s, want %s\n%s", seed, size, err, wantErr, file)
+			}
+			if want == nil {
+				continue
+			}
+			if d := modeltest.Diff(want, got) + modeltest.DiffOrder(want, got); d != "" {
+				t.Fatalf("seed %d, pieces of %d bytes: %s\n%s", seed, size, d, file)
+			}
 		}
 	}
 }

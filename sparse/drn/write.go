@@ -32,12 +32,16 @@ func Write(w io.Writer, m *sparse.MDP) error {
 		e.actions = append(e.actions, "\taction "+name)
 	}
 	e.header()
-	for s := range uint32(m.NumStates()) {
-		if err := e.state(s); err != nil {
-			return err
+	return e.States(m, func(w *text.Writer, lo, hi uint32) error {
+		piece := e
+		piece.Writer = w
+		for s := lo; s < hi; s++ {
+			if err := piece.state(s); err != nil {
+				return err
+			}
 		}
-	}
-	return e.Flush()
+		return nil
+	})
 }
 
 func check(m *sparse.MDP) error {

@@ -3,7 +3,9 @@ package prism
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -13,6 +15,7 @@ import (
 
 	"offswitch/sparse"
 	"offswitch/sparse/internal/modeltest"
+	"offswitch/sparse/internal/text"
 )
 
 // files are the contents of the files of one model by suffix.
@@ -55,8 +58,8 @@ func (f files) input() Input {
 
 func (f files) String() string {
 	var b strings.Builder
-	for suffix, text := range f {
-		b.WriteString("--- " + suffix + "\n" + text.String())
+	for _, suffix := range slices.Sorted(maps.Keys(f)) {
+		b.WriteString("--- " + suffix + "\n" + f[suffix].String())
 	}
 	return b.String()
 }
@@ -139,6 +142,44 @@ func TestRoundTrip(t *testing.T) {
 		again, err := Read(f.input())
 		if err != nil || modeltest.Diff(got, again) != "" {
 			t.Fatalf("seed %d with carriage returns: %v", seed, err)
+		}
+	}
+}
+
+// Pieces of any size give the same model, or the same error, as files in one piece.
+func TestPieces(t *testing.T) {
+	defer func(size int) { text.PieceSize = size }(text.PieceSize)
+	read := func(f files, size int) (*sparse.MDP, string) {
+		text.PieceSize = size
+		m, err := Read(f.input())
+		return m, fmt.Sprint(err)
+	}
+	for seed := range uint64(200) {
+		rng := rand.New(rand.NewPCG(seed, 3))
+		f := write(t, modeltest.Random(rng, modeltest.Wild()))
+		if suffixes := slices.Sorted(maps.Keys(f)); seed%4 > 0 {
+			suffix := suffixes[rng.IntN(len(suffixes))]
+			f[suffix] = bytes.NewBuffer(modeltest.Mutate(rng, f[suffix].Bytes()))
+		}
+		want, wantErr := read(f, 1<<20)
+		whole := ""
+		if want != nil {
+			whole = write(t, want).String()
+		}
+		for _, size := range []int{1, 100, 1 + rng.IntN(3000)} {
+			got, err := read(f, size)
+			if want != nil && write(t, want).String() != whole {
+				t.Fatalf("seed %d: written in pieces of %d bytes, the files differ", seed, size)
+			}
+			if err != wantErr {
+				t.Fatalf("seed %d, pieces of %d bytes: error %s, want %s\n%s", seed, size, err, wantErr, f)
+			}
+			if want == nil {
+				continue
+			}
+			if d := modeltest.Diff(want, got) + modeltest.DiffOrder(want, got); d != "" {
+				t.Fatalf("seed %d, pieces of %d bytes: %s\n%s", seed, size, d, f)
+			}
 		}
 	}
 }

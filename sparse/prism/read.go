@@ -10,15 +10,16 @@ import (
 
 // Read reads a model. The files are read one after another, Transitions first. An error names the
 // file and the line, what was found there and what was expected. Read takes O(size of the files)
-// time; what it allocates depends on the lines that are there, not on what headers claim. Lines may
-// be 16 MiB long.
+// time, on all cores; beside the model it takes the memory of a few pieces of a file, whole states
+// each, and the values of the variables once more. What it allocates depends on the lines that are
+// there, not on what headers claim. Lines may be 16 MiB long.
 func Read(in Input) (*sparse.MDP, error) {
 	t := transitionReader{in: text.NewReader(in.Transitions.Name, in.Transitions.Reader)}
 	if err := t.read(); err != nil {
 		return nil, err
 	}
-	n := t.rows.NumStates()
-	p := t.rows.Finish()
+	n := t.model.NumStates()
+	p := t.model.Finish()
 	if err := readLabels(in.Labels, n, &p); err != nil {
 		return nil, err
 	}
@@ -58,6 +59,19 @@ func nextLine(in *text.Reader, comment func([]byte) error) ([]byte, error) {
 	return nil, in.Err()
 }
 
+// eachLine calls f with every line that is neither blank nor a comment.
+func eachLine(in *text.Reader, f func(line []byte) error) error {
+	for {
+		line, err := nextLine(in, nil)
+		if line == nil || err != nil {
+			return err
+		}
+		if err := f(line); err != nil {
+			return err
+		}
+	}
+}
+
 // counts reads a header: up to most numbers, as many as there are.
 func counts(in *text.Reader, line []byte, most int) ([]uint64, error) {
 	var out []uint64
@@ -74,16 +88,28 @@ func counts(in *text.Reader, line []byte, most int) ([]uint64, error) {
 	}
 }
 
+// transitionReader is what belongs to the whole of X.tra.
 type transitionReader struct {
 	in               *text.Reader
 	nondeterministic bool
 	states           uint64 // as the header says
 	choices          uint64
 	transitions      uint64
-	rows             text.Rows
-	choice           uint32 // position of the open choice in its state
-	choiceLine       int    // where the open choice begins; 0: none is open
+	model            text.Model
 	initial          sparse.Bitset
+}
+
+// transitionPiece is a part of X.tra. No state has lines in two of them.
+type transitionPiece struct {
+	file       *transitionReader
+	in         *text.Reader
+	err        error // what ended the piece before its end
+	first      int   // its first state
+	firstLine  int
+	rows       text.Rows
+	choice     uint32 // position of the open choice in its state
+	choiceLine int    // where the open choice begins; 0: none is open
+	initial    []uint32
 }
 
 func (t *transitionReader) read() error {
@@ -97,25 +123,92 @@ func (t *transitionReader) read() error {
 	if err := t.header(line); err != nil {
 		return err
 	}
-	for t.in.Next() {
-		line := text.TrimLeft(t.in.Text())
+	if err := text.Split(t.in, cutState, t.parse, t.join); err != nil {
+		return err
+	}
+	return t.finish()
+}
+
+// cutState returns where the lines of the last state begin: the first of several that begin with the
+// same number, after one that begins with another.
+func cutState(lines []byte) int {
+	last, at := uint32(sparse.None), 0
+	for end := len(lines); end > 0; {
+		start := bytes.LastIndexByte(lines[:end-1], '\n') + 1
+		line := text.TrimLeft(lines[start : end-1])
+		end = start
+		if len(line) == 0 || line[0] == '#' || line[0] == '-' {
+			continue
+		}
+		state, _, ok := text.UintField(line)
+		switch {
+		case !ok:
+			last = sparse.None
+		case last != sparse.None && state != last:
+			return at
+		default:
+			last, at = state, start
+		}
+	}
+	return 0
+}
+
+func (t *transitionReader) parse(p *transitionPiece, in *text.Reader) {
+	p.file, p.in, p.first, p.firstLine, p.choiceLine = t, in, 0, 0, 0
+	p.initial = p.initial[:0]
+	p.rows.Reset(uint32(t.states))
+	p.err = p.read()
+}
+
+func (p *transitionPiece) read() (err error) {
+	for p.in.Next() {
+		line := text.TrimLeft(p.in.Text())
 		switch {
 		case len(line) == 0 || line[0] == '#':
 			continue
 		case line[0] == '-':
-			err = t.initialLine(line)
+			err = p.initialLine(line)
 		default:
-			err = t.line(line)
+			err = p.line(line)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	if err := t.in.Err(); err != nil {
+	if err := p.in.Err(); err != nil {
 		return err
 	}
-	return t.finish()
+	if err := p.endChoice(); err != nil {
+		return err
+	}
+	p.rows.End()
+	return nil
 }
+
+// join adds a piece to the model.
+func (t *transitionReader) join(p *transitionPiece) error {
+	if last := t.model.NumStates() - 1; p.firstLine > 0 && p.first <= last {
+		return t.in.ErrorAt(p.firstLine, disorder, p.first, last)
+	}
+	if p.err != nil {
+		return p.err
+	}
+	for _, s := range p.initial {
+		if words := int(s>>6) + 1; len(t.initial) < words {
+			t.initial = append(t.initial, make(sparse.Bitset, words-len(t.initial))...)
+		}
+		t.initial.Set(s)
+	}
+	if p.firstLine > 0 {
+		t.model.AddTerminal(p.first)
+	}
+	if err := t.model.Join(&p.rows); err != nil {
+		return t.in.FileError("%w", err)
+	}
+	return nil
+}
+
+const disorder = "found state %d after state %d, want increasing order"
 
 // checkType refuses model types other than MDP and DTMC, where a comment names one.
 func (t *transitionReader) checkType(comment []byte) error {
@@ -149,141 +242,144 @@ func (t *transitionReader) header(line []byte) error {
 	if t.states == 0 || t.states >= sparse.None {
 		return t.in.Errorf("number of states is %d, want 1 to %d", t.states, uint32(sparse.None-1))
 	}
-	t.rows.States = uint32(t.states)
+	t.model.States, t.model.Choices, t.model.Branches = uint32(t.states), t.choices, t.transitions
 	return nil
 }
 
 // initialLine reads "- - s", in a DTMC "- s": state s is initial.
-func (t *transitionReader) initialLine(line []byte) error {
+func (p *transitionPiece) initialLine(line []byte) error {
 	rest, ok := bytes.CutPrefix(line, []byte("-"))
-	if t.nondeterministic && ok {
+	if p.file.nondeterministic && ok {
 		rest, ok = bytes.CutPrefix(text.TrimLeft(rest), []byte("-"))
 	}
 	s, _, isNumber := text.UintField(rest)
-	if !ok || !isNumber || uint64(s) >= t.states {
-		return t.in.Errorf("found %s, want - - and an initial state below %d (in a DTMC - and the state)", text.Show(line), t.states)
+	if !ok || !isNumber || uint64(s) >= p.file.states {
+		return p.in.Errorf("found %s, want - - and an initial state below %d (in a DTMC - and the state)", text.Show(line), p.file.states)
 	}
-	if err := t.plausible(uint64(s) + 1); err != nil {
-		return err
-	}
-	if words := int(s>>6) + 1; len(t.initial) < words {
-		t.initial = append(t.initial, make(sparse.Bitset, words-len(t.initial))...)
-	}
-	t.initial.Set(s)
-	return nil
+	p.initial = append(p.initial, s)
+	return plausible(p.in, uint64(s)+1)
 }
 
 // plausible refuses numbers of states that the lines so far do not back.
-func (t *transitionReader) plausible(states uint64) error {
-	if most := freeStates + statesPerLine*uint64(t.in.Line()); states > most {
-		return t.in.Errorf("the file reaches %d states in %d lines, want at most %d", states, t.in.Line(), most)
+func plausible(in *text.Reader, states uint64) error {
+	if most := freeStates + statesPerLine*uint64(in.Line()); states > most {
+		return in.Errorf("the file reaches %d states in %d lines, want at most %d", states, in.Line(), most)
 	}
 	return nil
 }
 
 // line reads "state choice target probability [action]", in a DTMC without the choice.
-func (t *transitionReader) line(line []byte) error {
+func (p *transitionPiece) line(line []byte) error {
 	state, rest, ok := text.UintField(line)
 	if !ok {
-		return t.malformed(line)
+		return p.malformed(line)
 	}
 	choice := uint32(0)
-	if t.nondeterministic {
+	if int(state) != p.lastState() {
+		// Whatever else is wrong with the line comes after what is wrong with the state before.
+		if err := p.endChoice(); err != nil {
+			return err
+		}
+	}
+	if p.file.nondeterministic {
 		if choice, rest, ok = text.UintField(rest); !ok {
-			return t.malformed(line)
+			return p.malformed(line)
 		}
 	}
 	target, rest, ok := text.UintField(rest)
 	if !ok {
-		return t.malformed(line)
+		return p.malformed(line)
 	}
-	word, rest := text.Field(rest)
-	p, ok := text.Float(word)
+	v, after, ok := text.FloatField(rest)
 	if !ok {
-		return t.in.Errorf("found probability %s, want a number in (0,1]", text.Show(word))
+		word, _ := text.Field(rest)
+		return p.in.Errorf("found probability %s, want a number in (0,1]", text.Show(word))
 	}
-	action, rest := text.Field(rest)
-	if rest = text.TrimLeft(rest); len(rest) > 0 {
-		return t.in.Errorf("found %s after the action, want the end of the line", text.Show(rest))
+	var action []byte
+	if len(after) > 0 {
+		action, after = text.Field(after)
+		if after = text.TrimLeft(after); len(after) > 0 {
+			return p.in.Errorf("found %s after the action, want the end of the line", text.Show(after))
+		}
 	}
-	if err := t.enter(state, choice, action); err != nil {
+	if err := p.enter(state, choice, action); err != nil {
 		return err
 	}
-	if err := t.rows.Branch(target, p); err != nil {
-		return t.in.Errorf("%w", err)
+	if err := p.rows.Branch(target, v); err != nil {
+		return p.in.Errorf("%w", err)
 	}
 	return nil
 }
 
-func (t *transitionReader) malformed(line []byte) error {
-	if t.nondeterministic {
-		return t.in.Errorf("found %s, want state, choice, target, probability and perhaps an action", text.Show(line))
+func (p *transitionPiece) malformed(line []byte) error {
+	if p.file.nondeterministic {
+		return p.in.Errorf("found %s, want state, choice, target, probability and perhaps an action", text.Show(line))
 	}
-	return t.in.Errorf("found %s, want state, target, probability and perhaps an action", text.Show(line))
+	return p.in.Errorf("found %s, want state, target, probability and perhaps an action", text.Show(line))
 }
 
+// lastState returns the state of the piece begun last, -1 while there is none.
+func (p *transitionPiece) lastState() int { return p.first + p.rows.NumStates() - 1 }
+
 // enter makes the choice that a line belongs to the open one.
-func (t *transitionReader) enter(state, choice uint32, action []byte) error {
-	last := t.rows.NumStates() - 1
-	if int(state) == last && choice == t.choice {
+func (p *transitionPiece) enter(state, choice uint32, action []byte) error {
+	if p.choiceLine > 0 && int(state) == p.lastState() && choice == p.choice {
 		// In a DTMC actions belong to transitions; the first one stands for all.
-		if t.nondeterministic && string(action) != t.rows.ActionOfLast() {
-			return t.in.Errorf("found action %s, but the transition before of the same choice has %q", text.Show(action), t.rows.ActionOfLast())
+		if p.file.nondeterministic && string(action) != p.rows.ActionOfLast() {
+			return p.in.Errorf("found action %s, but the transition before of the same choice has %q", text.Show(action), p.rows.ActionOfLast())
 		}
 		return nil
 	}
-	if err := t.endChoice(); err != nil {
+	if err := p.endChoice(); err != nil {
 		return err
 	}
-	switch {
-	case uint64(state) >= t.states:
-		return t.in.Errorf("state %d is out of range, the header says %d states", state, t.states)
+	if uint64(state) >= p.file.states {
+		return p.in.Errorf("state %d is out of range, the header says %d states", state, p.file.states)
+	}
+	if p.rows.NumStates() == 0 {
+		p.first, p.firstLine = int(state), p.in.Line()
+	}
+	switch last := p.lastState(); {
 	case int(state) < last:
-		return t.in.Errorf("found state %d after state %d, want increasing order", state, last)
+		return p.in.Errorf(disorder, state, last)
 	case int(state) > last:
-		if err := t.plausible(uint64(state) + 1); err != nil {
+		if err := plausible(p.in, uint64(state)+1); err != nil {
 			return err
 		}
 		for ; last < int(state); last++ {
-			t.rows.BeginState()
+			p.rows.BeginState()
 		}
 	}
-	if n := t.rows.ChoicesOfLast(); int(choice) != n {
-		return t.in.Errorf("found choice %d of state %d, want %d: choices stand in order from 0", choice, state, n)
+	if n := p.rows.ChoicesOfLast(); int(choice) != n {
+		return p.in.Errorf("found choice %d of state %d, want %d: choices stand in order from 0", choice, state, n)
 	}
-	t.choice, t.choiceLine = choice, t.in.Line()
-	if err := t.rows.BeginChoice(action); err != nil {
-		return t.in.Errorf("%w", err)
-	}
+	p.choice, p.choiceLine = choice, p.in.Line()
+	p.rows.BeginChoice(action)
 	return nil
 }
 
-func (t *transitionReader) endChoice() error {
-	if t.choiceLine == 0 {
+func (p *transitionPiece) endChoice() error {
+	if p.choiceLine == 0 {
 		return nil
 	}
-	if err := t.rows.EndChoice(); err != nil {
-		return t.in.ErrorAt(t.choiceLine, "%w", err)
+	if err := p.rows.EndChoice(); err != nil {
+		return p.in.ErrorAt(p.choiceLine, "%w", err)
 	}
+	p.choiceLine = 0
 	return nil
 }
 
 func (t *transitionReader) finish() error {
-	if err := t.endChoice(); err != nil {
-		return err
-	}
-	switch choices, transitions := uint64(t.rows.NumChoices()), uint64(t.rows.NumBranches()); {
+	switch choices, transitions := uint64(t.model.NumChoices()), uint64(t.model.NumBranches()); {
 	case transitions != t.transitions:
 		return t.in.Errorf("the file ends after %d transitions, but its header says %d", transitions, t.transitions)
 	case t.nondeterministic && choices != t.choices:
 		return t.in.Errorf("the file ends after %d choices, but its header says %d", choices, t.choices)
 	}
-	if err := t.plausible(t.states); err != nil {
+	if err := plausible(t.in, t.states); err != nil {
 		return err
 	}
-	for uint64(t.rows.NumStates()) < t.states {
-		t.rows.BeginState()
-	}
+	t.model.AddTerminal(int(t.states))
 	return nil
 }
 
@@ -305,17 +401,21 @@ func readLabels(from *Source, n int, p *sparse.Parts) error {
 	if err != nil {
 		return err
 	}
-	for {
-		line, err := nextLine(in, nil)
-		if err != nil {
-			return err
+	parse := func(p *labelPiece, in *text.Reader) {
+		p.marks = p.marks[:0]
+		p.err = eachLine(in, func(line []byte) error { return p.line(in, line, n, numbers) })
+	}
+	err = text.Split(in, text.AnyLine, parse, func(p *labelPiece) error {
+		if p.err != nil {
+			return p.err
 		}
-		if line == nil {
-			break
+		if err := labels.Join(p.marks, nil); err != nil {
+			return in.FileError("%w", err)
 		}
-		if err := labelLine(in, line, n, numbers, &labels); err != nil {
-			return err
-		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	if p.Labels, p.Initial, err = labels.Finish(n); err != nil {
 		return in.FileError("%w", err)
@@ -323,9 +423,15 @@ func readLabels(from *Source, n int, p *sparse.Parts) error {
 	return nil
 }
 
+// labelPiece is a part of X.lab.
+type labelPiece struct {
+	marks []text.Mark
+	err   error
+}
+
 // labelHeader reads 0="init" 1="deadlock" …; numbers[i] is one more than what labels calls label i,
 // 0 where there is no label i.
-func labelHeader(in *text.Reader, line []byte, labels *text.Labels) (numbers []int, err error) {
+func labelHeader(in *text.Reader, line []byte, labels *text.Labels) (numbers []uint32, err error) {
 	for rest := line; len(rest) > 0; rest = text.TrimLeft(rest) {
 		i, after, ok := text.Uint(rest)
 		after, quoted := bytes.CutPrefix(after, []byte(`="`))
@@ -337,9 +443,9 @@ func labelHeader(in *text.Reader, line []byte, labels *text.Labels) (numbers []i
 			return nil, in.Errorf("found label %d, want a number below %d", i, maxLabelIndex)
 		}
 		if int(i) >= len(numbers) {
-			numbers = append(numbers, make([]int, int(i)+1-len(numbers))...)
+			numbers = append(numbers, make([]uint32, int(i)+1-len(numbers))...)
 		}
-		id, isNew := labels.Declare(after[:end])
+		id, isNew := labels.Declare(string(after[:end]))
 		if !isNew || numbers[i] != 0 {
 			return nil, in.Errorf("label %d=%s stands twice, by its number or its name", i, text.Show(after[:end]))
 		}
@@ -349,8 +455,8 @@ func labelHeader(in *text.Reader, line []byte, labels *text.Labels) (numbers []i
 	return numbers, nil
 }
 
-// labelLine reads "state: label label …".
-func labelLine(in *text.Reader, line []byte, n int, numbers []int, labels *text.Labels) error {
+// line reads "state: label label …".
+func (p *labelPiece) line(in *text.Reader, line []byte, n int, numbers []uint32) error {
 	state, rest, ok := text.Uint(line)
 	rest, colon := bytes.CutPrefix(text.TrimLeft(rest), []byte(":"))
 	if !ok || !colon {
@@ -366,9 +472,7 @@ func labelLine(in *text.Reader, line []byte, n int, numbers []int, labels *text.
 			word, _ := text.Field(before)
 			return in.Errorf("found label %s, want a number from the file's first line", text.Show(word))
 		}
-		if err := labels.Add(numbers[i]-1, state); err != nil {
-			return in.Errorf("%w", err)
-		}
+		p.marks = append(p.marks, text.Mark{Label: numbers[i] - 1, State: state})
 	}
 	return nil
 }
@@ -392,68 +496,113 @@ func readStates(from Source, n int) (sparse.Names, error) {
 	for part := range bytes.SplitSeq(inner, []byte(",")) {
 		names = append(names, string(part))
 	}
-	s := stateReader{in: in, values: text.NewValues(names), variables: len(names)}
+	s := stateReader{in: in, want: n, values: text.NewValues(names)}
 	if explicit && len(names) == 1 {
 		s.texts = new(sparse.Texts)
 	}
-	for i := 0; ; i++ {
-		line, err := nextLine(in, nil)
-		switch {
-		case err != nil:
-			return nil, err
-		case line == nil && i < n:
-			return nil, in.Errorf("the file ends after %d states, want %d", i, n)
-		case line == nil:
-			return s.finish()
-		case i == n:
-			return nil, in.Errorf("found %s, want the end after %d states", text.Show(line), n)
-		}
-		if err := s.line(line, i); err != nil {
-			return nil, err
-		}
+	parse := func(p *statePiece, in *text.Reader) {
+		p.reset(names)
+		p.err = eachLine(in, func(line []byte) error { return p.line(in, line, &s) })
 	}
+	if err := text.Split(in, text.AnyLine, parse, s.join); err != nil {
+		return nil, err
+	}
+	return s.finish()
 }
 
+// stateReader is what belongs to the whole of X.sta.
 type stateReader struct {
-	in        *text.Reader
-	values    *text.Values
-	variables int
-	texts     *sparse.Texts // instead of values, when states have names of their own
+	in     *text.Reader
+	want   int // states of the model
+	count  int // states read
+	values *text.Values
+	texts  *sparse.Texts // instead of values, when states have names of their own
+}
+
+// statePiece is a part of X.sta.
+type statePiece struct {
+	first, firstLine, count int
+	variables               int
+	values                  *text.Values
+	texts                   sparse.Texts
+	err                     error
+}
+
+func (p *statePiece) reset(variables []string) {
+	values := p.values
+	if values == nil {
+		values = text.NewValues(variables)
+	}
+	values.Reset()
+	*p = statePiece{variables: len(variables), values: values}
 }
 
 // line reads "state:(value,value)".
-func (s *stateReader) line(line []byte, want int) error {
+func (p *statePiece) line(in *text.Reader, line []byte, s *stateReader) error {
 	state, rest, ok := text.Uint(line)
 	rest, colon := bytes.CutPrefix(rest, []byte(":"))
 	rest, inside := text.Inside(text.TrimLeft(rest))
 	if !ok || !colon || !inside {
-		return s.in.Errorf("found %s, want a state, a colon and its values, %d:(0,3)", text.Show(line), want)
+		return in.Errorf("found %s, want a state, a colon and its values, such as 7:(0,3)", text.Show(line))
 	}
-	if int(state) != want {
-		return s.in.Errorf("found state %d, want %d: states stand in order from 0", state, want)
+	if p.count == 0 {
+		p.first, p.firstLine = int(state), in.Line()
 	}
+	if want := p.first + p.count; int(state) != want {
+		return in.Errorf(outOfOrder, state, want)
+	}
+	if int(state) >= s.want {
+		return in.Errorf("found %s, want the end after %d states", text.Show(line), s.want)
+	}
+	p.count++
 	if s.texts != nil {
-		if err := s.texts.Append(string(rest)); err != nil {
-			return s.in.Errorf("%w", err)
+		if err := p.texts.Append(string(rest)); err != nil {
+			return in.Errorf("%w", err)
 		}
 		return nil
 	}
-	if n := 1 + bytes.Count(rest, []byte(",")); n != s.variables {
-		return s.in.Errorf("found %d values in %s, want %d", n, text.Show(line), s.variables)
+	if n := 1 + bytes.Count(rest, []byte(",")); n != p.variables {
+		return in.Errorf("found %d values in %s, want %d", n, text.Show(line), p.variables)
 	}
-	for i := range s.variables {
+	for i := range p.variables {
 		var value []byte
 		value, rest, _ = bytes.Cut(rest, []byte(","))
-		s.values.Add(i, value)
+		p.values.Add(i, value)
+	}
+	return nil
+}
+
+const outOfOrder = "found state %d, want %d: states stand in order from 0"
+
+// join adds a piece to the names.
+func (s *stateReader) join(p *statePiece) error {
+	if p.firstLine > 0 && p.first != s.count {
+		return s.in.ErrorAt(p.firstLine, outOfOrder, p.first, s.count)
+	}
+	if p.err != nil {
+		return p.err
+	}
+	s.count += p.count
+	if s.texts == nil {
+		s.values.Join(p.values, s.want)
+		return nil
+	}
+	for i := range uint32(p.texts.Len()) {
+		if err := s.texts.Append(string(p.texts.At(i))); err != nil {
+			return s.in.FileError("%w", err)
+		}
 	}
 	return nil
 }
 
 func (s *stateReader) finish() (sparse.Names, error) {
+	if s.count < s.want {
+		return nil, s.in.Errorf("the file ends after %d states, want %d", s.count, s.want)
+	}
 	if s.texts != nil {
 		return s.texts, nil
 	}
-	names, err := s.values.Names()
+	names, err := s.values.Pack()
 	if err != nil {
 		return nil, s.in.FileError("%w", err)
 	}

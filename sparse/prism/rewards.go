@@ -3,6 +3,7 @@ package prism
 import (
 	"bytes"
 	"slices"
+	"sort"
 
 	"offswitch/sparse"
 	"offswitch/sparse/internal/text"
@@ -23,7 +24,7 @@ func readRewards(in Input, p *sparse.Parts, nondeterministic bool) error {
 		if err := r.readStateRewards(); err != nil {
 			return err
 		}
-		states[i] = rewardFile{from.Name, r.name, r.column.Finish(len(p.ChoiceStart) - 1)}
+		states[i] = rewardFile{from.Name, r.name, r.reward.Finish(r.numStates())}
 	}
 	choices := make([]rewardFile, len(in.TransitionRewards))
 	for i, from := range in.TransitionRewards {
@@ -31,7 +32,7 @@ func readRewards(in Input, p *sparse.Parts, nondeterministic bool) error {
 		if err := r.readTransitionRewards(); err != nil {
 			return err
 		}
-		choices[i] = rewardFile{from.Name, r.name, r.column.Finish(r.numChoices())}
+		choices[i] = rewardFile{from.Name, r.name, r.reward.Finish(r.numChoices())}
 	}
 	nameRewards(states, choices)
 	return joinRewards(states, choices, p)
@@ -97,9 +98,26 @@ type rewardReader struct {
 	parts            *sparse.Parts
 	nondeterministic bool
 	name             string
-	column           text.Column
+	reward           text.Reward
+	last             int    // state or choice of the last entry
 	entries          uint64 // as the header says
-	group            rewardGroup
+	count            uint64 // entries read
+
+	// disorder is the error of an entry of a state or choice that does not come after the last one.
+	disorder func(line, at, last int) error
+}
+
+// rewardPiece is a part of a file of rewards. No choice has entries in two of them.
+type rewardPiece struct {
+	file      *rewardReader
+	in        *text.Reader
+	err       error
+	first     int // state or choice of the first entry
+	firstLine int
+	last      int // state or choice of the last entry, -1 while there is none
+	count     uint64
+	column    text.Column
+	group     rewardGroup
 }
 
 // comment takes the name from # Reward structure "name".
@@ -138,31 +156,54 @@ func (r *rewardReader) header(want ...int) error {
 	return nil
 }
 
-// each calls f with every line of an entry, and checks their number.
-func (r *rewardReader) each(f func(line []byte) error) error {
-	for n := uint64(0); ; n++ {
-		line, err := nextLine(r.in, nil)
-		if err != nil {
-			return err
-		}
-		if line == nil && n != r.entries {
-			return r.in.Errorf("the file ends after %d entries, but its header says %d", n, r.entries)
-		}
-		if line == nil {
-			return nil
-		}
-		if err := f(line); err != nil {
-			return err
-		}
+// each reads the entries, a line each, with what reads a line.
+func (r *rewardReader) each(cut func([]byte) int, line func(*rewardPiece, []byte) error) error {
+	r.last = -1
+	parse := func(p *rewardPiece, in *text.Reader) {
+		p.file, p.in, p.last, p.count = r, in, -1, 0
+		p.column.Reset()
+		p.group.choice = -1
+		p.err = eachLine(in, func(b []byte) error { p.count++; return line(p, b) })
+		p.endGroup()
 	}
+	if err := text.Split(r.in, cut, parse, r.join); err != nil {
+		return err
+	}
+	if r.count != r.entries {
+		return r.in.Errorf("the file ends after %d entries, but its header says %d", r.count, r.entries)
+	}
+	return nil
+}
+
+func (r *rewardReader) join(p *rewardPiece) error {
+	if p.last >= 0 && p.first <= r.last {
+		return r.disorder(p.firstLine, p.first, r.last)
+	}
+	if p.err != nil {
+		return p.err
+	}
+	r.reward.Join(p.first, &p.column)
+	r.last, r.count = max(r.last, p.last), r.count+p.count
+	return nil
+}
+
+// advance goes to an entry of a state or choice other than that of the last entry.
+func (p *rewardPiece) advance(to int) error {
+	if p.last < 0 {
+		p.first, p.firstLine = to, p.in.Line()
+	} else if to <= p.last {
+		return p.file.disorder(p.in.Line(), to, p.last)
+	}
+	p.last = to
+	return nil
 }
 
 // value reads the number that ends a line.
-func (r *rewardReader) value(rest []byte) (float64, error) {
+func (p *rewardPiece) value(rest []byte) (float64, error) {
 	word := text.Trim(rest)
 	v, ok := text.Float(word)
 	if !ok {
-		return 0, r.in.Errorf("found reward %s, want a finite number", text.Show(word))
+		return 0, p.in.Errorf("found reward %s, want a finite number", text.Show(word))
 	}
 	return v, nil
 }
@@ -171,23 +212,25 @@ func (r *rewardReader) readStateRewards() error {
 	if err := r.header(r.numStates()); err != nil {
 		return err
 	}
-	last := -1
-	return r.each(func(line []byte) error {
-		state, rest, ok := text.UintField(line)
-		if !ok || int(state) >= r.numStates() {
-			return r.in.Errorf("found %s, want a state below %d and its reward", text.Show(line), r.numStates())
-		}
-		v, err := r.value(rest)
-		if err != nil {
-			return err
-		}
-		if int(state) <= last {
-			return r.in.Errorf("found state %d after state %d, want increasing order", state, last)
-		}
-		last = int(state)
-		r.column.Set(last, v)
-		return nil
-	})
+	r.disorder = func(line, state, last int) error { return r.in.ErrorAt(line, disorder, state, last) }
+	return r.each(text.AnyLine, (*rewardPiece).state)
+}
+
+// state reads "state reward".
+func (p *rewardPiece) state(line []byte) error {
+	state, rest, ok := text.UintField(line)
+	if !ok || int(state) >= p.file.numStates() {
+		return p.in.Errorf("found %s, want a state below %d and its reward", text.Show(line), p.file.numStates())
+	}
+	v, err := p.value(rest)
+	if err != nil {
+		return err
+	}
+	if err := p.advance(int(state)); err != nil {
+		return err
+	}
+	p.column.Set(p.last-p.first, v)
+	return nil
 }
 
 func (r *rewardReader) readTransitionRewards() error {
@@ -198,62 +241,63 @@ func (r *rewardReader) readTransitionRewards() error {
 	if err := r.header(want...); err != nil {
 		return err
 	}
-	r.group.choice = -1
-	if err := r.each(r.transition); err != nil {
-		return err
+	r.disorder = func(line, choice, _ int) error {
+		starts := r.parts.ChoiceStart
+		state := sort.Search(r.numStates(), func(s int) bool { return int(starts[s+1]) > choice })
+		return r.in.ErrorAt(line, "found choice %d of state %d after a later one, want the order of the transitions", choice-int(starts[state]), state)
 	}
-	r.endGroup()
-	return nil
+	return r.each(cutState, (*rewardPiece).transition)
 }
 
 // transition reads "state choice target reward", in a DTMC without the choice.
-func (r *rewardReader) transition(line []byte) error {
+func (p *rewardPiece) transition(line []byte) error {
 	state, rest, ok := text.UintField(line)
 	position := uint32(0)
-	if ok && r.nondeterministic {
+	if ok && p.file.nondeterministic {
 		position, rest, ok = text.UintField(rest)
 	}
-	if !ok || int(state) >= r.numStates() {
-		return r.malformed(line)
+	if !ok || int(state) >= p.file.numStates() {
+		return p.malformed(line)
 	}
 	target, rest, ok := text.UintField(rest)
 	if !ok {
-		return r.malformed(line)
+		return p.malformed(line)
 	}
-	v, err := r.value(rest)
+	v, err := p.value(rest)
 	if err != nil {
 		return err
 	}
-	lo, hi := r.parts.ChoiceStart[state], r.parts.ChoiceStart[state+1]
+	parts := p.file.parts
+	lo, hi := parts.ChoiceStart[state], parts.ChoiceStart[state+1]
 	if position >= hi-lo {
-		return r.in.Errorf("found choice %d of state %d, which has %d choices", position, state, hi-lo)
+		return p.in.Errorf("found choice %d of state %d, which has %d choices", position, state, hi-lo)
 	}
-	if c := int(lo + position); c != r.group.choice {
-		if c < r.group.choice {
-			return r.in.Errorf("found choice %d of state %d after a later one, want the order of the transitions", position, state)
+	if c := int(lo + position); c != p.last {
+		p.endGroup()
+		if err := p.advance(c); err != nil {
+			return err
 		}
-		r.endGroup()
-		r.group.begin(r.parts, c)
+		p.group.begin(parts, c)
 	}
-	switch r.group.add(r.parts, target, v) {
+	switch p.group.add(parts, target, v) {
 	case unknownTarget:
-		return r.in.Errorf("found a reward for state %d, choice %d, target %d, but there is no such transition", state, position, target)
+		return p.in.Errorf("found a reward for state %d, choice %d, target %d, but there is no such transition", state, position, target)
 	case repeatedTarget:
-		return r.in.Errorf("the reward for state %d, choice %d, target %d stands twice", state, position, target)
+		return p.in.Errorf("the reward for state %d, choice %d, target %d stands twice", state, position, target)
 	}
 	return nil
 }
 
-func (r *rewardReader) malformed(line []byte) error {
-	if r.nondeterministic {
-		return r.in.Errorf("found %s, want state, choice, target and reward", text.Show(line))
+func (p *rewardPiece) malformed(line []byte) error {
+	if p.file.nondeterministic {
+		return p.in.Errorf("found %s, want state, choice, target and reward", text.Show(line))
 	}
-	return r.in.Errorf("found %s, want state, target and reward", text.Show(line))
+	return p.in.Errorf("found %s, want state, target and reward", text.Show(line))
 }
 
-func (r *rewardReader) endGroup() {
-	if r.group.choice >= 0 {
-		r.column.Set(r.group.choice, r.group.expected())
+func (p *rewardPiece) endGroup() {
+	if p.group.choice >= 0 {
+		p.column.Set(p.group.choice-p.first, p.group.expected())
 	}
 }
 

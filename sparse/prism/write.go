@@ -107,6 +107,19 @@ type writer struct {
 	order  []uint32 // scratch: the branches of one choice
 }
 
+// eachState writes all states, in pieces at once, with what writes one.
+func (e *writer) eachState(state func(e *writer, s uint32) error) error {
+	return e.States(e.m, func(w *text.Writer, lo, hi uint32) error {
+		piece := &writer{Writer: w, m: e.m}
+		for s := lo; s < hi; s++ {
+			if err := state(piece, s); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 func (e *writer) file(suffix string, write func() error) error {
 	w, err := e.create(suffix)
 	if err != nil {
@@ -183,18 +196,21 @@ func (e *writer) numbers(values ...int) {
 func (e *writer) transitions() error {
 	m, loops := e.m, e.m.NumTerminal()
 	e.numbers(m.NumStates(), m.NumChoices()+loops, e.merged+loops)
-	for s := range uint32(m.NumStates()) {
-		lo, hi := m.Choices(s)
-		for c := lo; c < hi; c++ {
-			action := ""
-			if a := m.Actions(); a.Len() > 0 {
-				action = a.Names()[a.ID(c)]
-			}
-			e.mergedBranches(c, func(target uint32, p float64) { e.transition(s, c-lo, target, p, action) })
+	return e.eachState((*writer).stateTransitions)
+}
+
+func (e *writer) stateTransitions(s uint32) error {
+	m := e.m
+	lo, hi := m.Choices(s)
+	for c := lo; c < hi; c++ {
+		action := ""
+		if a := m.Actions(); a.Len() > 0 {
+			action = a.Names()[a.ID(c)]
 		}
-		if lo == hi {
-			e.transition(s, 0, s, 1, "")
-		}
+		e.mergedBranches(c, func(target uint32, p float64) { e.transition(s, c-lo, target, p, action) })
+	}
+	if lo == hi {
+		e.transition(s, 0, s, 1, "")
 	}
 	return nil
 }
@@ -245,7 +261,7 @@ func (e *writer) labels() error {
 		e.String(`="` + l.Name + `"`)
 	}
 	e.EndLine()
-	for s := range uint32(m.NumStates()) {
+	return e.eachState(func(e *writer, s uint32) error {
 		any := false
 		for i := range list {
 			if !list[i].States.Has(s) && !(i == terminal && m.Terminal(s)) {
@@ -262,8 +278,8 @@ func (e *writer) labels() error {
 		if any {
 			e.EndLine()
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 func (e *writer) states() error {
@@ -285,7 +301,7 @@ func (e *writer) states() error {
 	}
 	e.Byte(')')
 	e.EndLine()
-	for s := range uint32(e.m.NumStates()) {
+	return e.eachState(func(e *writer, s uint32) error {
 		e.Uint(uint64(s))
 		e.String(":(")
 		name := e.Append(func(dst []byte) []byte {
@@ -305,8 +321,8 @@ func (e *writer) states() error {
 		}
 		e.Byte(')')
 		e.EndLine()
-	}
-	return nil
+		return nil
+	})
 }
 
 // rewardComments writes the comments that name a reward.
@@ -327,41 +343,48 @@ func (e *writer) stateRewards(r *sparse.Reward) error {
 		}
 	}
 	e.numbers(e.m.NumStates(), n)
-	for s := range uint32(r.States.Len()) {
+	if n == 0 {
+		return nil
+	}
+	return e.eachState(func(e *writer, s uint32) error {
 		if v := r.States.At(s); v != 0 {
 			e.Uint(uint64(s))
 			e.Byte(' ')
 			e.Float(v)
 			e.EndLine()
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 func (e *writer) choiceRewards(r *sparse.Reward) error {
 	e.rewardComments(r, "Transition")
 	m, n := e.m, 0
-	e.rewarded(r, func(_, _, _ uint32, _ float64) { n++ })
+	if r.Choices.Len() > 0 {
+		for s := range uint32(m.NumStates()) {
+			e.rewarded(r, s, func(_, _, _ uint32, _ float64) { n++ })
+		}
+	}
 	e.numbers(m.NumStates(), m.NumChoices()+m.NumTerminal(), n)
-	e.rewarded(r, func(s, choice, target uint32, v float64) {
-		e.prefix(s, choice, target)
-		e.Float(v)
-		e.EndLine()
+	if n == 0 {
+		return nil
+	}
+	return e.eachState(func(e *writer, s uint32) error {
+		e.rewarded(r, s, func(s, choice, target uint32, v float64) {
+			e.prefix(s, choice, target)
+			e.Float(v)
+			e.EndLine()
+		})
+		return nil
 	})
-	return nil
 }
 
-// rewarded calls f for every transition of a choice with a reward.
-func (e *writer) rewarded(r *sparse.Reward, f func(s, choice, target uint32, v float64)) {
-	if r.Choices.Len() == 0 {
-		return
-	}
-	for s := range uint32(e.m.NumStates()) {
-		lo, hi := e.m.Choices(s)
-		for c := lo; c < hi; c++ {
-			if v := r.Choices.At(c); v != 0 {
-				e.mergedBranches(c, func(target uint32, _ float64) { f(s, c-lo, target, v) })
-			}
+// rewarded calls f for every transition of a state's choices with a reward.
+func (e *writer) rewarded(r *sparse.Reward, s uint32, f func(s, choice, target uint32, v float64)) {
+	lo, hi := e.m.Choices(s)
+	for c := lo; c < hi; c++ {
+		if v := r.Choices.At(c); v != 0 {
+			e.mergedBranches(c, func(target uint32, _ float64) { f(s, c-lo, target, v) })
 		}
 	}
 }

@@ -10,15 +10,30 @@ import (
 	"unsafe"
 
 	"offswitch/sparse"
+	"offswitch/sparse/internal/pieces"
 )
 
 // source is what the members of one archive share.
 type source struct {
-	buf     []byte // bufferSize, and slack so that eight bytes can be loaded from any position
+	places  []piece
 	arrived uint64 // bytes of array members converted so far
 }
 
-func newSource() *source { return &source{buf: make([]byte, bufferSize, bufferSize+16)} }
+func newSource() *source { return &source{places: make([]piece, pieces.Places())} }
+
+// piece is a part of a member, and what becomes of it.
+type piece struct {
+	buf      []byte // pieceSize, and slack so that eight bytes can be loaded from any position
+	data     []byte // of buf: whole entries
+	first    uint64 // the number of the first entry
+	previous uint64 // the entry before the first, where entries have eight bytes; 0 at the start
+	err      error
+
+	words   []uint32
+	numbers []float64
+	column  sparse.Floats
+	records records
+}
 
 // budget is how many bytes may be allocated before more of the file has been seen: counts in the
 // index and sizes in the archive can lie, bytes that have arrived cannot.
@@ -51,22 +66,40 @@ func (m *member) sized(entries, width uint64, of string) error {
 	return nil
 }
 
-// pieces hands out the whole member in pieces, each a multiple of width long but for the last.
-func (m *member) pieces(width int, f func(piece []byte) error) error {
-	most := uint64(bufferSize - bufferSize%width)
-	for left := m.size; left > 0; {
-		piece := m.buf[:min(left, most)]
-		if _, err := io.ReadFull(m.r, piece); err != nil {
-			return cutShort(err)
+// each reads the whole member in pieces of entries of so many bytes. Several pieces are worked on
+// at once, and handed to done in order; the error is the first in that order.
+func (m *member) each(width int, work, done func(*piece) error) error {
+	left, most := m.size, uint64(max(pieceSize-pieceSize%width, width))
+	first, previous := uint64(0), uint64(0)
+	take := func(p *piece) (bool, error) {
+		if left == 0 {
+			return false, nil
 		}
-		m.arrived += uint64(len(piece))
-		left -= uint64(len(piece))
-		if err := f(piece); err != nil {
-			return err
+		n := min(left, most)
+		if uint64(cap(p.buf)) < n+slack {
+			p.buf = make([]byte, n+slack)
 		}
+		p.data, p.first, p.previous = p.buf[:n], first, previous
+		if _, err := io.ReadFull(m.r, p.data); err != nil {
+			return false, cutShort(err)
+		}
+		left -= n
+		first += n / uint64(width)
+		if width == 8 {
+			previous = binary.LittleEndian.Uint64(p.data[n-8:])
+		}
+		return true, nil
 	}
-	return nil
+	return pieces.Run(m.places, take, func(p *piece) { p.err = work(p) }, func(p *piece) error {
+		if p.err != nil {
+			return p.err
+		}
+		m.arrived += uint64(len(p.data))
+		return done(p)
+	})
 }
+
+func nothing(*piece) error { return nil }
 
 // cutShort says what the end of the file means in the middle of something; other errors stay.
 func cutShort(err error) error {
@@ -79,11 +112,33 @@ func cutShort(err error) error {
 // all reads a member whole. The memory taken grows with the bytes that arrive.
 func (m *member) all() ([]byte, error) {
 	var out []byte
-	err := m.pieces(1, func(piece []byte) error {
-		out = append(room(m.source, out, len(piece), int(m.size)), piece...)
+	err := m.each(1, nothing, func(p *piece) error {
+		out = append(room(m.source, out, len(p.data), int(m.size)), p.data...)
 		return nil
 	})
 	return out, err
+}
+
+// each64 reads n 64-bit entries as 32-bit ones. The function convert does that for the piece's data,
+// from eight bytes an entry into words as long as there are entries, and fails as it must.
+func (m *member) each64(n uint64, convert func(p *piece) error) ([]uint32, error) {
+	var out []uint32
+	err := m.each(8, func(p *piece) error {
+		p.words = resize(p.words, len(p.data)/8)
+		return convert(p)
+	}, func(p *piece) error {
+		out = append(room(m.source, out, len(p.words), int(n)), p.words...)
+		return nil
+	})
+	return out, err
+}
+
+// resize returns a slice of n entries, in x where they have room there.
+func resize[T any](x []T, n int) []T {
+	if cap(x) < n {
+		return make([]T, n)
+	}
+	return x[:n]
 }
 
 // starts reads n+1 ascending 64-bit starts, from 0 to at most last.
@@ -91,25 +146,21 @@ func (m *member) starts(n, last uint64, of string) ([]uint32, error) {
 	if err := m.sized(n+1, 8, of); err != nil {
 		return nil, err
 	}
-	var out []uint32
-	previous := uint64(0)
-	err := m.pieces(8, func(piece []byte) error {
-		done := len(out)
-		out = room(m.source, out, len(piece)/8, int(n+1))[:done+len(piece)/8]
-		for i, dst := 0, out[done:]; i < len(dst); i++ {
-			x := binary.LittleEndian.Uint64(piece[8*i:])
-			if x < previous || x > last {
-				return fmt.Errorf("entry %d is %d, want %d to %d", done+i, x, previous, last)
-			}
-			dst[i] = uint32(x)
-			previous = x
+	return m.each64(n+1, func(p *piece) error {
+		previous, data := p.previous, p.data
+		if x := binary.LittleEndian.Uint64(data); p.first == 0 && x != 0 {
+			return fmt.Errorf("entry 0 is %d, want 0", x)
 		}
-		if done == 0 && out[0] != 0 {
-			return fmt.Errorf("entry 0 is %d, want 0", out[0])
+		for i := range p.words {
+			x := binary.LittleEndian.Uint64(data[:8])
+			if x < previous || x > last {
+				return fmt.Errorf("entry %d is %d, want %d to %d", p.first+uint64(i), x, previous, last)
+			}
+			p.words[i] = uint32(x)
+			previous, data = x, data[8:]
 		}
 		return nil
 	})
-	return out, err
 }
 
 // startsUpTo reads starts as starts does, the last of which must be last.
@@ -126,16 +177,16 @@ func (m *member) identity(n uint64, of string) error {
 	if err := m.sized(n+1, 8, of); err != nil {
 		return err
 	}
-	next := uint64(0)
-	return m.pieces(8, func(piece []byte) error {
-		for ; len(piece) > 0; piece = piece[8:] {
-			if x := binary.LittleEndian.Uint64(piece); x != next {
+	return m.each(8, func(p *piece) error {
+		next := p.first
+		for data := p.data; len(data) >= 8; data = data[8:] {
+			if x := binary.LittleEndian.Uint64(data); x != next {
 				return fmt.Errorf("entry %d is %d, want %d: exactly one for each of the %s", next, x, next, of)
 			}
 			next++
 		}
 		return nil
-	})
+	}, nothing)
 }
 
 // indices reads n 64-bit indices below bound.
@@ -143,20 +194,18 @@ func (m *member) indices(n, bound uint64, of, bounds string) ([]uint32, error) {
 	if err := m.sized(n, 8, of); err != nil {
 		return nil, err
 	}
-	var out []uint32
-	err := m.pieces(8, func(piece []byte) error {
-		done := len(out)
-		out = room(m.source, out, len(piece)/8, int(n))[:done+len(piece)/8]
-		for i, dst := 0, out[done:]; i < len(dst); i++ {
-			x := binary.LittleEndian.Uint64(piece[8*i:])
+	return m.each64(n, func(p *piece) error {
+		data := p.data
+		for i := range p.words {
+			x := binary.LittleEndian.Uint64(data[:8])
 			if x >= bound {
-				return fmt.Errorf("entry %d is %d, want less than %s, %d", done+i, x, bounds, bound)
+				return fmt.Errorf("entry %d is %d, want less than %s, %d", p.first+uint64(i), x, bounds, bound)
 			}
-			dst[i] = uint32(x)
+			p.words[i] = uint32(x)
+			data = data[8:]
 		}
 		return nil
 	})
-	return out, err
 }
 
 // actionIDs reads n 32-bit indices below bound.
@@ -165,19 +214,21 @@ func (m *member) actionIDs(n, bound uint64) (sparse.Actions, error) {
 	if err := m.sized(n, 4, "one for each choice"); err != nil {
 		return out, err
 	}
-	done := 0
-	err := m.pieces(4, func(piece []byte) error {
-		if done == 0 {
+	err := m.each(4, func(p *piece) error {
+		p.words = resize(p.words, len(p.data)/4)
+		for i := range p.words {
+			x := binary.LittleEndian.Uint32(p.data[4*i:])
+			if uint64(x) >= bound {
+				return fmt.Errorf("entry %d is %d, want less than #choice-actions, %d", p.first+uint64(i), x, bound)
+			}
+			p.words[i] = x
+		}
+		return nil
+	}, func(p *piece) error {
+		if out.Len() == 0 {
 			out.Grow(int(min(n, m.budget()/4)))
 		}
-		for ; len(piece) > 0; piece = piece[4:] {
-			x := binary.LittleEndian.Uint32(piece)
-			if uint64(x) >= bound {
-				return fmt.Errorf("entry %d is %d, want less than #choice-actions, %d", done, x, bound)
-			}
-			out.Append(x)
-			done++
-		}
+		out.Extend(p.words)
 		return nil
 	})
 	return out, err
@@ -189,27 +240,32 @@ func (m *member) floats(n uint64, t *valueType, of string) (sparse.Floats, error
 		return sparse.Floats{}, err
 	}
 	var out sparse.FloatsBuilder
-	err := m.pieces(8, func(piece []byte) error {
+	err := m.each(8, func(p *piece) error {
+		p.numbers = resize(p.numbers, len(p.data)/8)
+		decodeNumbers(p.numbers, p.data, t.Type)
+		p.column = sparse.CompressFloats(p.numbers)
+		return nil
+	}, func(p *piece) error {
 		out.Expect(int(min(n, m.budget()/8)))
-		appendNumbers(&out, piece, t.Type)
+		out.Extend(&p.column)
 		return nil
 	})
 	return out.Column(), err
 }
 
-func appendNumbers(out *sparse.FloatsBuilder, piece []byte, kind string) {
+func decodeNumbers(dst []float64, data []byte, kind string) {
+	for i := range dst {
+		dst[i] = math.Float64frombits(binary.LittleEndian.Uint64(data[:8]))
+		data = data[8:]
+	}
 	switch kind {
 	case "int":
-		for ; len(piece) >= 8; piece = piece[8:] {
-			out.Append(float64(int64(binary.LittleEndian.Uint64(piece))))
+		for i, v := range dst {
+			dst[i] = float64(int64(math.Float64bits(v)))
 		}
 	case "uint":
-		for ; len(piece) >= 8; piece = piece[8:] {
-			out.Append(float64(binary.LittleEndian.Uint64(piece)))
-		}
-	default:
-		for ; len(piece) >= 8; piece = piece[8:] {
-			out.Append(math.Float64frombits(binary.LittleEndian.Uint64(piece)))
+		for i, v := range dst {
+			dst[i] = float64(math.Float64bits(v))
 		}
 	}
 }
@@ -221,10 +277,10 @@ func (m *member) bitset(n uint64) (sparse.Bitset, error) {
 		return nil, err
 	}
 	var out sparse.Bitset
-	err := m.pieces(8, func(piece []byte) error {
-		out = room(m.source, out, len(piece)/8, int(words))
-		for ; len(piece) > 0; piece = piece[8:] {
-			out = append(out, binary.LittleEndian.Uint64(piece))
+	err := m.each(8, nothing, func(p *piece) error {
+		out = room(m.source, out, len(p.data)/8, int(words))
+		for data := p.data; len(data) > 0; data = data[8:] {
+			out = append(out, binary.LittleEndian.Uint64(data))
 		}
 		return nil
 	})

@@ -17,9 +17,9 @@ import (
 const maxIndexSize = 64 << 20
 
 // Read reads a model from an uncompressed UMB archive, up to the archive's end marker. The arrays
-// are converted as they stream by: beside the model it takes the buffer of one piece, the text of
-// the strings once more with 4 bytes for each, and the rewards of branches until they have become
-// expected rewards of their choices. index.json should come first; what of the model comes before
+// are converted as they stream by, several pieces at once: beside the model it takes a few pieces, the
+// text of the strings once more with 4 bytes for each, and the rewards of branches until they have
+// become expected rewards of their choices. index.json should come first; what of the model comes before
 // it is held in memory until it does. The actions of a file that does not name them are called _1,
 // _2, and so on, as in PRISM. O(bytes).
 //

@@ -49,9 +49,12 @@ func valuesMember(group, id, entity string) string {
 // it is the only variable, has 64 bits, and state i has string i.
 const textVariable = "name"
 
-// bufferSize is the size of the pieces in which arrays are converted; a multiple of 8 that fits
-// the second-level cache.
-const bufferSize = 256 << 10
+// pieceSize is the size of the pieces in which arrays are converted; it is a multiple of 8, and a
+// piece and what it becomes fit the second-level cache.
+var pieceSize = 256 << 10
+
+// slack is what follows a piece in its buffer.
+const slack = 16
 
 // limit is the number of states, choices or branches that a model cannot have.
 const limit = sparse.None

@@ -83,7 +83,7 @@ func TestBigArrays(t *testing.T) {
 		b.AddChoice(s, fmt.Sprintf("a%d", s%1000), sparse.Branch{Target: (s + 1) % n, Probability: p}, sparse.Branch{Target: s, Probability: 1 - p})
 		b.Name(s, strings.Repeat("long name ", int(s%7))+fmt.Sprint(s))
 	}
-	b.Name(5, strings.Repeat("x", 2*bufferSize))
+	b.Name(5, strings.Repeat("x", 2*pieceSize))
 	m, err := b.Build()
 	if err != nil {
 		t.Fatal(err)
@@ -97,6 +97,45 @@ func TestBigArrays(t *testing.T) {
 	}
 	if back.Bytes() > m.Bytes()*11/10 {
 		t.Errorf("read, the model takes %d bytes, built %d", back.Bytes(), m.Bytes())
+	}
+}
+
+// Pieces of any size give the same model, or the same error, as arrays in one piece.
+func TestPieces(t *testing.T) {
+	defer func(size int) { pieceSize = size }(pieceSize)
+	rng := random(t)
+	for i := range 300 {
+		pieceSize = 1 << 20
+		data := write(t, randomModel(rng, 1+i%100))
+		if i%3 > 0 {
+			entries := unpack(t, data)
+			e := entries[1+rng.IntN(len(entries)-1)].data
+			for range min(len(e), 1+rng.IntN(2)) {
+				e[rng.IntN(len(e))] = byte(rng.IntN(256))
+			}
+			data = pack(entries)
+		}
+		want, wantErr := Read(bytes.NewReader(data))
+		var whole []byte
+		if wantErr == nil {
+			whole = write(t, want)
+		}
+		for _, size := range []int{8, 16, 8 * (1 + rng.IntN(20))} {
+			pieceSize = size
+			got, err := Read(bytes.NewReader(data))
+			if fmt.Sprint(err) != fmt.Sprint(wantErr) {
+				t.Fatalf("model %d, pieces of %d bytes: error %v, want %v", i, size, err, wantErr)
+			}
+			if err != nil {
+				continue
+			}
+			if !bytes.Equal(write(t, want), whole) {
+				t.Fatalf("model %d: written in pieces of %d bytes, the file differs", i, size)
+			}
+			if d := difference(want, got); d != "" {
+				t.Fatalf("model %d, pieces of %d bytes: %s", i, size, d)
+			}
+		}
 	}
 }
 
@@ -599,53 +638,4 @@ func FuzzMembers(f *testing.F) {
 		entries[0].data = index
 		readAgain(t, pack(entries))
 	})
-}
-
-// grid is a slippery walk on a square, with some 100 MB of archive for the width given here.
-func grid(t testing.TB, width uint32, distinct int) *sparse.MDP {
-	n := width * width
-	b := sparse.NewBuilder(int(n))
-	b.Expect(int(4*n), int(12*n))
-	at := func(x, y uint32) uint32 { return x%width + y%width*width }
-	for s := range n {
-		x, y := s%width+width, s/width+width
-		around := [4]uint32{at(x+1, y), at(x, y+1), at(x-1, y), at(x, y-1)}
-		for a := range 4 {
-			slip := 0.1
-			if distinct > 1 {
-				slip = float64(int(s)%distinct+1) / float64(8*distinct)
-			}
-			b.StartChoice(s, [4]string{"east", "north", "west", "south"}[a])
-			b.AddBranch(around[a], 1-2*slip)
-			b.AddBranch(around[(a+1)%4], slip)
-			b.AddBranch(around[(a+3)%4], slip)
-		}
-	}
-	m, err := b.Build()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m
-}
-
-func BenchmarkRead(b *testing.B) {
-	for _, distinct := range []int{1, 10_000} {
-		b.Run(fmt.Sprintf("distinct=%d", distinct), func(b *testing.B) {
-			data := write(b, grid(b, 660, distinct))
-			b.SetBytes(int64(len(data)))
-			for b.Loop() {
-				read(b, data)
-			}
-		})
-	}
-}
-
-func BenchmarkWrite(b *testing.B) {
-	m := grid(b, 660, 1)
-	b.SetBytes(int64(len(write(b, m))))
-	for b.Loop() {
-		if err := Write(io.Discard, m); err != nil {
-			b.Fatal(err)
-		}
-	}
 }

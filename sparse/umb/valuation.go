@@ -9,7 +9,7 @@ import (
 )
 
 // maxRecord is the most bytes that the values of one state may take.
-const maxRecord = bufferSize
+const maxRecord = 256 << 10
 
 // field is where a variable stands in the record of a state, and how its bits become the stored
 // form of a sparse.Valuation.
@@ -40,10 +40,17 @@ type valuationDecoder struct {
 	width     int // bytes a state in values
 	strings   stringTable
 	hasText   bool // some variable is a string
-	count     int  // states read
+	packed    bool // records are as a sparse.Valuation packs them, whatever the values
+	mask      byte // of the last byte of a record, then: what is not padding
 	explicit  bool // so far the valuation stands for explicit names
 	values    *sparse.Valuation
-	stored    []uint64
+}
+
+// records is what becomes of a piece of a valuation.
+type records struct {
+	explicit bool   // state i has string i, and values are none
+	values   []byte // packed as in a sparse.Valuation
+	stored   []uint64
 }
 
 func (d *decoder) prepareValuation() error {
@@ -99,7 +106,12 @@ func newValuationDecoder(info *valuationInfo) (*valuationDecoder, error) {
 		return nil, fmt.Errorf("a state takes %d bits, want a multiple of 8 up to %d", at, 8*maxRecord)
 	}
 	v.stride, v.width = int(at/8), (width+7)/8
-	v.stored = make([]uint64, len(v.fields))
+	v.packed, v.mask = v.stride == v.width, 0xff>>(8*v.width-width)
+	for i, at := 0, uint64(0); i < len(v.fields); i++ {
+		f := &v.fields[i]
+		v.packed = v.packed && f.at == at && f.bits > 0 && f.flip == 0 && f.most >= math.MaxUint64>>(64-f.bits)
+		at += f.bits
+	}
 	v.explicit = info.Unique && v.stride == 8 && len(v.variables) == 1 && v.hasText && v.variables[0].Name == textVariable
 	var err error
 	v.values, err = sparse.NewValuation(v.variables)
@@ -162,51 +174,80 @@ func (v *valuationDecoder) read(m *member, n uint64) error {
 	if err := m.sized(n, uint64(v.stride), "one for each state"); err != nil || v.stride == 0 {
 		return err
 	}
-	return m.pieces(v.stride, func(piece []byte) error {
-		records := len(piece) / v.stride
-		if need := (v.values.Len() + records) * v.width; !v.explicit && need > v.values.Bytes() {
-			v.values.Grow(int(min(n-uint64(v.values.Len()), max(uint64(records), m.budget()/uint64(v.width)))))
+	explicit, count := v.explicit, uint64(0)
+	return m.each(v.stride, func(p *piece) error {
+		return v.readRecords(p, explicit)
+	}, func(p *piece) error {
+		states := uint64(len(p.data) / v.stride)
+		if v.explicit && !p.records.explicit {
+			v.explicit = false
+			v.numbered(0, count)
 		}
-		return v.readRecords(piece, records)
+		if count += states; v.explicit {
+			return nil
+		}
+		if need := int(count) * v.width; need > v.values.Bytes() {
+			v.values.Grow(int(min(n-count, max(states, m.budget()/uint64(v.width)))) + int(states))
+		}
+		if p.records.explicit {
+			v.numbered(count-states, count)
+		} else {
+			v.values.AppendRecords(p.records.values)
+		}
+		return nil
 	})
 }
 
-// readRecords reads records from a piece whose capacity has the slack of source.buf.
-func (v *valuationDecoder) readRecords(piece []byte, records int) error {
-	piece = piece[:len(piece)+9]
-	for range records {
+// readRecords converts the records of a piece. While the valuation may stand for explicit names it
+// only checks that they do.
+func (v *valuationDecoder) readRecords(p *piece, explicit bool) error {
+	r := &p.records
+	if r.explicit = explicit; explicit {
+		for i, data := p.first, p.data; len(data) > 0 && r.explicit; i, data = i+1, data[8:] {
+			r.explicit = binary.LittleEndian.Uint64(data) == i
+		}
+	}
+	if v.packed || r.explicit {
+		r.values = p.data
+		for i := v.stride - 1; i < len(p.data); i += v.stride {
+			p.data[i] &= v.mask
+		}
+		return nil
+	}
+	values, err := sparse.NewValuation(v.variables)
+	if err != nil {
+		return err
+	}
+	values.Grow(len(p.data) / v.stride)
+	r.stored = resize(r.stored, len(v.fields))
+	data := p.data[:len(p.data)+slack]
+	for state := p.first; len(data) > slack; state++ {
 		for i := range v.fields {
 			f := &v.fields[i]
-			x := f.load(piece)
+			x := f.load(data)
 			if x > f.most {
-				return v.outOfRange(i, x)
+				return v.outOfRange(state, i, x)
 			}
-			v.stored[i] = x
+			r.stored[i] = x
 		}
-		if v.explicit && v.stored[0] != uint64(v.count) {
-			v.notExplicit()
-		}
-		if !v.explicit {
-			v.values.Append(v.stored)
-		}
-		v.count++
-		piece = piece[v.stride:]
+		values.Append(r.stored)
+		data = data[v.stride:]
 	}
+	r.values = values.Records()
 	return nil
 }
 
-func (v *valuationDecoder) outOfRange(i int, stored uint64) error {
+func (v *valuationDecoder) outOfRange(state uint64, i int, stored uint64) error {
 	x := &v.variables[i]
 	if x.Type == sparse.StringVariable {
-		return fmt.Errorf("state #%d: variable %q is string %d, want at most %d", v.count, x.Name, stored, v.fields[i].most)
+		return fmt.Errorf("state #%d: variable %q is string %d, want at most %d", state, x.Name, stored, v.fields[i].most)
 	}
-	return fmt.Errorf("state #%d: variable %q is %d + %d, more than an int64 holds", v.count, x.Name, x.Lower, stored)
+	return fmt.Errorf("state #%d: variable %q is %d + %d, more than an int64 holds", state, x.Name, x.Lower, stored)
 }
 
-// notExplicit makes up for the states whose values were not kept while each had its own string.
-func (v *valuationDecoder) notExplicit() {
-	v.explicit = false
-	for s := range uint64(v.count) {
+// numbered adds the states from..to-1, each of which has the string of its number.
+func (v *valuationDecoder) numbered(from, to uint64) {
+	for s := from; s < to; s++ {
 		v.values.Append([]uint64{s})
 	}
 }
@@ -219,8 +260,9 @@ func (v *valuationDecoder) finish(d *decoder) (sparse.Names, error) {
 		}
 	}
 	if v.stride == 0 {
+		stored := make([]uint64, len(v.variables))
 		for range d.states {
-			v.values.Append(v.stored)
+			v.values.Append(stored)
 		}
 	}
 	if !v.hasText {

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"offswitch/sparse"
+	"offswitch/sparse/internal/pieces"
 )
 
 // Write writes a model as an uncompressed UMB archive, the same bytes for the same model. Names of
@@ -20,7 +21,7 @@ import (
 // on text that is not UTF-8, and on a string variable whose value is none of its strings.
 // O(states + branches).
 func Write(w io.Writer, m *sparse.MDP) error {
-	e := &encoder{m: m, tar: tar.NewWriter(w), buf: make([]byte, bufferSize)}
+	e := &encoder{m: m, tar: tar.NewWriter(w), places: make([]written, pieces.Places())}
 	x, err := e.describe()
 	if err != nil {
 		return err
@@ -44,12 +45,19 @@ func Write(w io.Writer, m *sparse.MDP) error {
 type encoder struct {
 	m       *sparse.MDP
 	tar     *tar.Writer
-	buf     []byte
+	places  []written
 	err     error
 	strings []string          // of all string variables of the model's valuation
 	base    []uint64          // position in strings of the first string of each variable
-	written []sparse.Variable // the valuation's variables as they are written
+	layout  []sparse.Variable // the valuation's variables as they are written
 	stride  int               // bytes a state of the valuation
+}
+
+// written is a piece of a member on its way out.
+type written struct {
+	buf      []byte
+	from, to int // its entries
+	err      error
 }
 
 func (e *encoder) member(name string, size uint64, write func()) {
@@ -68,31 +76,54 @@ func (e *encoder) bytes(data []byte) {
 	}
 }
 
-// words writes the values put(dst, from) fills in, dst being entries from, from+1, … of n.
-func (e *encoder) words(name string, n int, put func(dst []byte, from int)) {
-	e.member(name, 8*uint64(n), func() {
-		for from := 0; from < n && e.err == nil; from += bufferSize / 8 {
-			piece := e.buf[:8*min(bufferSize/8, n-from)]
-			put(piece, from)
-			e.bytes(piece)
+// array writes a member of n entries of so many bytes. The function put fills dst with the entries
+// from, from+1, …; it is called for several pieces at once.
+func (e *encoder) array(name string, n, width int, put func(dst []byte, from int) error) {
+	e.member(name, uint64(width)*uint64(n), func() {
+		next, most := 0, max(1, pieceSize/max(1, width))
+		take := func(p *written) (bool, error) {
+			p.from, p.to = next, min(next+most, n)
+			next = p.to
+			return p.from < p.to, nil
 		}
+		work := func(p *written) {
+			p.buf = resize(p.buf, width*(p.to-p.from))
+			p.err = put(p.buf, p.from)
+		}
+		e.err = pieces.Run(e.places, take, work, func(p *written) error {
+			if p.err == nil {
+				_, p.err = e.tar.Write(p.buf)
+			}
+			return p.err
+		})
 	})
+}
+
+// words writes a member of n 64-bit entries.
+func (e *encoder) words(name string, n int, put func(dst []byte, from int)) {
+	e.array(name, n, 8, func(dst []byte, from int) error { put(dst, from); return nil })
 }
 
 func (e *encoder) indices(name string, x []uint32) {
 	e.words(name, len(x), func(dst []byte, from int) {
-		for i, v := range x[from : from+len(dst)/8] {
-			binary.LittleEndian.PutUint64(dst[8*i:], uint64(v))
+		for _, v := range x[from : from+len(dst)/8] {
+			binary.LittleEndian.PutUint64(dst[:8], uint64(v))
+			dst = dst[8:]
 		}
 	})
 }
 
 func (e *encoder) floats(name string, f *sparse.Floats, n int) {
-	numbers := make([]float64, min(n, bufferSize/8))
 	e.words(name, n, func(dst []byte, from int) {
-		f.Copy(numbers[:len(dst)/8], from)
-		for i, v := range numbers[:len(dst)/8] {
-			binary.LittleEndian.PutUint64(dst[8*i:], math.Float64bits(v))
+		var numbers [512]float64
+		for len(dst) > 0 {
+			some := numbers[:min(len(numbers), len(dst)/8)]
+			f.Copy(some, from)
+			from += len(some)
+			for _, v := range some {
+				binary.LittleEndian.PutUint64(dst[:8], math.Float64bits(v))
+				dst = dst[8:]
+			}
 		}
 	})
 }
@@ -107,32 +138,31 @@ func (e *encoder) bitset(name string, b sparse.Bitset) {
 
 // text writes n strings: where each starts, then all of them.
 func (e *encoder) text(prefix string, n int, at func(i int) []byte) {
-	end, next := uint64(0), 0
-	e.words(prefix+stringStartSuffix, n+1, func(dst []byte, _ int) {
-		for ; len(dst) > 0; dst = dst[8:] {
-			if next > 0 {
-				end += uint64(len(at(next - 1)))
-			}
-			binary.LittleEndian.PutUint64(dst, end)
-			next++
-		}
-	})
-	e.member(prefix+stringTextSuffix, end, func() {
-		piece := e.buf[:0]
+	end := uint64(0)
+	e.member(prefix+stringStartSuffix, 8*uint64(n+1), func() {
+		piece := binary.LittleEndian.AppendUint64(nil, 0)
 		for i := range n {
-			s := at(i)
-			if len(piece)+len(s) > bufferSize {
-				e.bytes(piece)
-				piece = e.buf[:0]
-			}
-			if len(s) > bufferSize {
-				e.bytes(s)
-				continue
-			}
-			piece = append(piece, s...)
+			end += uint64(len(at(i)))
+			piece = e.spill(binary.LittleEndian.AppendUint64(piece, end))
 		}
 		e.bytes(piece)
 	})
+	e.member(prefix+stringTextSuffix, end, func() {
+		var piece []byte
+		for i := range n {
+			piece = e.spill(append(piece, at(i)...))
+		}
+		e.bytes(piece)
+	})
+}
+
+// spill writes a piece once it is long enough, and returns what is left of it.
+func (e *encoder) spill(piece []byte) []byte {
+	if len(piece) < pieceSize {
+		return piece
+	}
+	e.bytes(piece)
+	return piece[:0]
 }
 
 // structure writes the transitions. Targets come before probabilities, so that a reader has seen
@@ -163,15 +193,11 @@ func (e *encoder) actions() {
 	}
 	names := a.Names()
 	e.text(actionStringsPrefix, len(names), func(i int) []byte { return []byte(names[i]) })
-	n := a.Len()
-	e.member(actionMember, 4*uint64(n), func() {
-		for from := 0; from < n && e.err == nil; from += bufferSize / 4 {
-			piece := e.buf[:4*min(bufferSize/4, n-from)]
-			for i := range len(piece) / 4 {
-				binary.LittleEndian.PutUint32(piece[4*i:], a.ID(uint32(from+i)))
-			}
-			e.bytes(piece)
+	e.array(actionMember, a.Len(), 4, func(dst []byte, from int) error {
+		for i := range len(dst) / 4 {
+			binary.LittleEndian.PutUint32(dst[4*i:], a.ID(uint32(from+i)))
 		}
+		return nil
 	})
 }
 
@@ -310,7 +336,7 @@ func (e *encoder) describeNames() (*valuations, error) {
 		info.Classes = []class{{Variables: []variable{{Name: textVariable, Type: &valueType{Type: "string", Size: number(64)}}}}}
 		return &valuations{States: info}, e.checkTexts(names)
 	}
-	e.layout(v.Variables())
+	e.layOut(v.Variables())
 	if e.strings != nil {
 		info.Strings = number(len(e.strings))
 	}
@@ -321,8 +347,8 @@ func (e *encoder) describeNames() (*valuations, error) {
 	}
 	total := 0
 	described := class{Variables: []variable{}}
-	for i := range e.written {
-		x := &e.written[i]
+	for i := range e.layout {
+		x := &e.layout[i]
 		if !utf8.ValidString(x.Name) {
 			return nil, fmt.Errorf("the name of variable %q is not UTF-8", x.Name)
 		}
@@ -339,10 +365,10 @@ func (e *encoder) describeNames() (*valuations, error) {
 	return &valuations{States: info}, nil
 }
 
-// layout gathers the strings of all variables in one list, and widens the variables for which
+// layOut gathers the strings of all variables in one list, and widens the variables for which
 // that takes more bits. Lists that several variables share are taken once.
-func (e *encoder) layout(variables []sparse.Variable) {
-	e.written = append([]sparse.Variable(nil), variables...)
+func (e *encoder) layOut(variables []sparse.Variable) {
+	e.layout = append([]sparse.Variable(nil), variables...)
 	e.base = make([]uint64, len(variables))
 	for i := range variables {
 		if variables[i].Type != sparse.StringVariable {
@@ -361,7 +387,7 @@ func (e *encoder) layout(variables []sparse.Variable) {
 			e.strings = append(e.strings, own...)
 		}
 		if last := e.base[i] + uint64(len(own)); last > 0 {
-			e.written[i].Bits = max(variables[i].Bits, bits.Len64(last-1))
+			e.layout[i].Bits = max(variables[i].Bits, bits.Len64(last-1))
 		}
 	}
 }
@@ -420,37 +446,31 @@ func (e *encoder) valuation() {
 	if e.strings != nil {
 		e.text(valuationStringsPrefix, len(e.strings), func(i int) []byte { return []byte(e.strings[i]) })
 	}
-	e.member(valuationMember, uint64(e.stride)*uint64(v.Len()), func() { e.writeRecords(v) })
-}
-
-func (e *encoder) writeRecords(v *sparse.Valuation) {
-	piece := e.buf[:0]
-	for s := range uint32(v.Len()) {
-		if len(piece)+e.stride > bufferSize {
-			e.bytes(piece)
-			piece = e.buf[:0]
+	e.array(valuationMember, v.Len(), e.stride, func(dst []byte, from int) error {
+		piece := dst[:0]
+		for s := from; len(piece) < len(dst); s++ {
+			var err error
+			if piece, err = e.appendRecord(piece, v, uint32(s)); err != nil {
+				return err
+			}
 		}
-		if e.err != nil {
-			return
-		}
-		piece = e.appendRecord(piece, v, s)
-	}
-	e.bytes(piece)
+		return nil
+	})
 }
 
 // appendRecord packs the values of a state, least significant bit first.
-func (e *encoder) appendRecord(piece []byte, v *sparse.Valuation, s uint32) []byte {
+func (e *encoder) appendRecord(piece []byte, v *sparse.Valuation, s uint32) ([]byte, error) {
 	pending, have := uint64(0), 0
-	for i := range e.written {
-		x := &e.written[i]
+	for i := range e.layout {
+		x := &e.layout[i]
 		value := v.Stored(s, i)
 		switch {
 		case x.Type == sparse.StringVariable && value >= uint64(len(x.Strings)):
-			e.fail(fmt.Errorf("state #%d: variable %q is string %d, but has only %d", s, x.Name, value, len(x.Strings)))
+			return nil, fmt.Errorf("state #%d: variable %q is string %d, but has only %d", s, x.Name, value, len(x.Strings))
 		case x.Type == sparse.StringVariable:
 			value += e.base[i]
 		case x.Type == sparse.IntVariable && value > uint64(math.MaxInt64)-uint64(x.Lower):
-			e.fail(fmt.Errorf("state #%d: variable %q is %d + %d, more than an int64 holds", s, x.Name, x.Lower, value))
+			return nil, fmt.Errorf("state #%d: variable %q is %d + %d, more than an int64 holds", s, x.Name, x.Lower, value)
 		}
 		for left := x.Bits; left > 0; {
 			take := min(64-have, left)
@@ -467,11 +487,5 @@ func (e *encoder) appendRecord(piece []byte, v *sparse.Valuation, s uint32) []by
 		piece = append(piece, byte(pending))
 		pending >>= 8
 	}
-	return piece
-}
-
-func (e *encoder) fail(err error) {
-	if e.err == nil {
-		e.err = err
-	}
+	return piece, nil
 }

@@ -192,6 +192,29 @@ func Diff(a, b *sparse.MDP) string {
 	return out.String()
 }
 
+// DiffOrder returns what differs between two models in the order of labels, rewards, action names and
+// stored values, which Diff passes over.
+func DiffOrder(a, b *sparse.MDP) string {
+	order := func(m *sparse.MDP) string {
+		var out strings.Builder
+		for _, l := range m.Labels() {
+			fmt.Fprintf(&out, "label %q\n", l.Name)
+		}
+		for _, r := range m.Rewards() {
+			fmt.Fprintf(&out, "reward %q %v %v\n", r.Name, r.States.Distinct(), r.Choices.Distinct())
+		}
+		fmt.Fprintf(&out, "actions %q\nprobabilities %v\n", m.Actions().Names(), m.Probabilities().Distinct())
+		if v, ok := m.Names().(*sparse.Valuation); ok {
+			fmt.Fprintf(&out, "variables %v\n", v.Variables())
+		}
+		return out.String()
+	}
+	if x, y := order(a), order(b); x != y {
+		return x + y
+	}
+	return ""
+}
+
 func diffLabels(a, b *sparse.MDP, differ func(string, any, any)) {
 	for _, l := range a.Labels() {
 		if l.States.Count() == 0 || l.Name == "init" {
@@ -221,40 +244,4 @@ func diffRewards(a, b *sparse.MDP, differ func(string, any, any)) {
 		column("state", x.States.Dense(a.NumStates()), y.States.Dense(a.NumStates()))
 		column("choice", x.Choices.Dense(a.NumChoices()), y.Choices.Dense(a.NumChoices()))
 	}
-}
-
-// Grid returns a slippery walk on side by side cells with four actions, for benchmarks: names by
-// coordinates, a label, a reward. Probabilities are all different from choice to choice when so
-// asked, and otherwise the same everywhere.
-func Grid(side int, different bool) *sparse.MDP {
-	rng := rand.New(rand.NewPCG(1, 1))
-	b := sparse.NewBuilder(side * side)
-	v, err := sparse.NewValuation([]sparse.Variable{sparse.IntRange("x", 0, int64(side-1)), sparse.IntRange("y", 0, int64(side-1))})
-	if err != nil {
-		panic(err)
-	}
-	for s := range side * side {
-		x, y := s%side, s/side
-		v.Append([]uint64{uint64(x), uint64(y)})
-		near := []int{max(x-1, 0) + y*side, min(x+1, side-1) + y*side, x + max(y-1, 0)*side, x + min(y+1, side-1)*side}
-		for a, name := range []string{"west", "east", "north", "south"} {
-			slip := 0.1
-			if different {
-				slip = rng.Float64() / 2
-			}
-			c := b.StartChoice(uint32(s), name)
-			b.AddBranch(uint32(near[a]), 1-2*slip)
-			b.AddBranch(uint32(near[(a+2)%4]), slip)
-			b.AddBranch(uint32(near[a^3]), slip)
-			b.ChoiceReward("cost", c, 1)
-		}
-	}
-	b.SetInitial(0)
-	b.Label("goal", uint32(side*side-1))
-	b.SetNames(v)
-	m, err := b.Build()
-	if err != nil {
-		panic(err)
-	}
-	return m
 }

@@ -2,7 +2,9 @@ package text
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math"
+	"math/bits"
 	"strconv"
 	"unsafe"
 )
@@ -45,13 +47,39 @@ func Uint(b []byte) (v uint32, rest []byte, ok bool) {
 	for i < len(b) && blank(b[i]) {
 		i++
 	}
-	first, x := i, uint64(0)
-	for ; i < len(b) && b[i]-'0' <= 9; i++ {
-		if x = 10*x + uint64(b[i]-'0'); x > math.MaxUint32 {
-			return 0, b, false
+	if len(b)-i > 8 {
+		if x, n := eightDigits(binary.LittleEndian.Uint64(b[i:])); n < 8 {
+			return x, b[i+n:], n > 0
 		}
 	}
-	return uint32(x), b[i:], i > first
+	first, x := i, uint64(0)
+	for ; i < len(b); i++ {
+		c := b[i] - '0'
+		if c > 9 {
+			break
+		}
+		x = 10*x + uint64(c)
+	}
+	if i-first > 19 { // x may have overflowed
+		v, err := strconv.ParseUint(unsafe.String(&b[first], i-first), 10, 32)
+		return uint32(v), b[i:], err == nil
+	}
+	return uint32(x), b[i:], i > first && x <= math.MaxUint32
+}
+
+// eightDigits returns the number that begins with the first of eight bytes, the lowest, and how many
+// of them are its digits. It takes all of them in hand at once.
+func eightDigits(b uint64) (v uint32, n int) {
+	const ones = 0x0101010101010101
+	digits := b ^ '0'*ones
+	others := (digits + 0x76*ones | digits) & (0x80 * ones)
+	if n = bits.TrailingZeros64(others) / 8; n == 0 {
+		return 0, 0
+	}
+	x := digits << (64 - 8*n)
+	x = x*10 + x>>8
+	x = (x&0x000000FF000000FF*0x000F424000000064 + x>>16&0x000000FF000000FF*0x0000271000000001) >> 32
+	return uint32(x), n
 }
 
 // UintField reads a number as Uint does, which must be a word of its own.
@@ -78,6 +106,26 @@ var exactPowers = [...]float64{1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9,
 // returns the float64 nearest to it (for a quotient: the quotient of the nearest float64). It is
 // not ok where the result is not finite.
 func Float(b []byte) (v float64, ok bool) {
+	if v, n := simpleFloat(b); n == len(b) && n > 0 {
+		return v, true
+	}
+	return slowFloat(b)
+}
+
+// FloatField reads a number as Float does, which is the first word of b, and returns what follows.
+func FloatField(b []byte) (v float64, rest []byte, ok bool) {
+	b = TrimLeft(b)
+	if v, n := simpleFloat(b); n > 0 && (n == len(b) || blank(b[n])) {
+		return v, b[n:], true
+	}
+	word, rest := Field(b)
+	v, ok = slowFloat(word)
+	return v, rest, ok
+}
+
+// simpleFloat reads digits with perhaps a sign and a point among them at the start of b. It returns
+// how many bytes it has read, 0 when the number is not as simple as that.
+func simpleFloat(b []byte) (v float64, n int) {
 	i := 0
 	if len(b) > 0 && (b[0] == '-' || b[0] == '+') {
 		i = 1
@@ -90,16 +138,13 @@ func Float(b []byte) (v float64, ok bool) {
 		} else if b[i] == '.' && point < 0 {
 			point = digits
 		} else {
-			return slowFloat(b)
+			break
 		}
-	}
-	if digits == 0 {
-		return 0, false
 	}
 	// Both operands are exact float64, so that the one rounding of the quotient is the right one
 	// (Clinger's fast path).
-	if digits > 19 || mantissa > 1<<53 {
-		return slowFloat(b)
+	if digits == 0 || digits > 19 || mantissa > 1<<53 {
+		return 0, 0
 	}
 	v = float64(mantissa)
 	if point >= 0 {
@@ -108,7 +153,7 @@ func Float(b []byte) (v float64, ok bool) {
 	if b[0] == '-' {
 		v = -v
 	}
-	return v, true
+	return v, i
 }
 
 func slowFloat(b []byte) (float64, bool) {

@@ -76,15 +76,19 @@ func (r *Reader) fill() {
 		copy(larger, r.buf)
 		r.buf = larger
 	}
+	r.end += r.readSome(r.buf[r.end:])
+}
+
+// readSome reads into p, at least one byte unless err is set.
+func (r *Reader) readSome(p []byte) (n int) {
 	for range maxEmptyReads {
-		var n int
-		n, r.err = r.r.Read(r.buf[r.end:])
-		r.end += n
+		n, r.err = r.r.Read(p)
 		if n > 0 || r.err != nil {
-			return
+			return n
 		}
 	}
 	r.err = io.ErrNoProgress
+	return 0
 }
 
 // Text returns the current line. It is valid up to the next call of Next.

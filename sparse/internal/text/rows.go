@@ -7,18 +7,60 @@ import (
 	"offswitch/sparse"
 )
 
-// Rows collects the states of a model in order, the choices of each state in order, and the
-// branches of each choice in order. It allocates only for what it is given.
+// Words numbers words in order of first occurrence. The zero value is empty.
+type Words struct {
+	list   []string
+	ids    map[string]uint32
+	last   uint32
+	follow []uint32 // the word that came after each one the last time
+}
+
+// Find returns the number of a word, adding it when it is new.
+func (w *Words) Find(word []byte) uint32 {
+	// Files repeat words in the same order again and again.
+	if int(w.last) < len(w.list) {
+		if id := w.follow[w.last]; w.list[id] == string(word) {
+			w.last = id
+			return id
+		}
+	}
+	id, ok := w.ids[string(word)]
+	if !ok {
+		if w.ids == nil {
+			w.ids = make(map[string]uint32)
+		}
+		id = uint32(len(w.list))
+		w.list, w.follow = append(w.list, string(word)), append(w.follow, id)
+		w.ids[w.list[id]] = id
+	}
+	w.follow[w.last] = id
+	w.last = id
+	return id
+}
+
+// At returns a word by its number.
+func (w *Words) At(id uint32) string { return w.list[id] }
+
+// Rows collects the states of one piece of a file in order, the choices of each state in order, and
+// the branches of each choice in order, for Model.Join.
 type Rows struct {
-	States      uint32 // the number of states there will be; targets are checked against it
-	choiceStart []uint32
+	choiceStart []uint32 // these start from 0 in each piece
 	branchStart []uint32
 	target      []uint32
-	probability sparse.FloatsBuilder
-	actions     sparse.Actions
-	ids         map[string]uint32
+	values      []float64
+	probability sparse.Floats
+	actions     []uint32 // numbers in names; empty while no choice has a name
+	names       Words
+	states      uint32 // of the model; targets are checked against it
 	sum         float64
-	several     bool
+}
+
+// Reset empties the rows, for a model of that many states.
+func (r *Rows) Reset(states uint32) {
+	*r = Rows{
+		choiceStart: r.choiceStart[:0], branchStart: r.branchStart[:0], target: r.target[:0], values: r.values[:0],
+		actions: r.actions[:0], names: r.names, states: states,
+	}
 }
 
 // NumStates returns the number of states begun.
@@ -27,60 +69,33 @@ func (r *Rows) NumStates() int { return len(r.choiceStart) }
 // NumChoices returns the number of choices begun.
 func (r *Rows) NumChoices() int { return len(r.branchStart) }
 
-// NumBranches returns the number of branches.
-func (r *Rows) NumBranches() int { return len(r.target) }
-
 // ChoicesOfLast returns the number of choices begun of the state begun last.
 func (r *Rows) ChoicesOfLast() int {
 	return len(r.branchStart) - int(r.choiceStart[len(r.choiceStart)-1])
-}
-
-// BranchesOfLast returns the number of branches of the choice begun last.
-func (r *Rows) BranchesOfLast() int {
-	return len(r.target) - int(r.branchStart[len(r.branchStart)-1])
 }
 
 // BeginState begins the next state.
 func (r *Rows) BeginState() { r.choiceStart = append(r.choiceStart, uint32(len(r.branchStart))) }
 
 // BeginChoice begins the next choice of the state begun last; action may be empty.
-func (r *Rows) BeginChoice(action []byte) error {
-	if len(r.branchStart) >= sparse.None-1 {
-		return fmt.Errorf("the model has more than the limit of %d choices", uint32(sparse.None-1))
-	}
-	if len(action) > 0 || r.actions.Len() > 0 {
-		r.actions.Append(r.action(action))
+func (r *Rows) BeginChoice(action []byte) {
+	if len(action) > 0 || len(r.actions) > 0 {
+		if len(r.actions) < len(r.branchStart) {
+			unnamed := r.names.Find(nil)
+			for range r.branchStart {
+				r.actions = append(r.actions, unnamed)
+			}
+		}
+		r.actions = append(r.actions, r.names.Find(action))
 	}
 	r.branchStart = append(r.branchStart, uint32(len(r.target)))
 	r.sum = 0
-	return nil
-}
-
-// action returns the number of an action name. The first name given makes the choices before it
-// unnamed ones.
-func (r *Rows) action(name []byte) uint32 {
-	if id, ok := r.ids[string(name)]; ok {
-		return id
-	}
-	if r.ids == nil {
-		r.ids = make(map[string]uint32)
-		if len(r.branchStart) > 0 {
-			unnamed := r.actions.Intern("")
-			r.ids[""] = unnamed
-			for range r.branchStart {
-				r.actions.Append(unnamed)
-			}
-		}
-	}
-	id := r.actions.Intern(string(name))
-	r.ids[string(name)] = id
-	return id
 }
 
 // ActionOfLast returns the action name of the choice begun last.
 func (r *Rows) ActionOfLast() string {
-	if n := r.actions.Len(); n > 0 {
-		return r.actions.Names()[r.actions.ID(uint32(n-1))]
+	if n := len(r.actions); n > 0 {
+		return r.names.At(r.actions[n-1])
 	}
 	return ""
 }
@@ -90,156 +105,150 @@ func (r *Rows) Branch(target uint32, p float64) error {
 	switch {
 	case !(p > 0 && p <= 1):
 		return fmt.Errorf("probability %v is not in (0,1]", p)
-	case target >= r.States:
-		return fmt.Errorf("target state %d is out of range, the model has %d states", target, r.States)
-	case len(r.target) >= sparse.None-1:
-		return fmt.Errorf("the model has more than the limit of %d branches", uint32(sparse.None-1))
+	case target >= r.states:
+		return fmt.Errorf("target state %d is out of range, the model has %d states", target, r.states)
 	}
 	r.target = append(r.target, target)
-	r.probability.Append(p)
+	r.values = append(r.values, p)
 	r.sum += p
 	return nil
 }
 
 // EndChoice checks the choice begun last, which is complete.
 func (r *Rows) EndChoice() error {
-	switch n := r.BranchesOfLast(); {
-	case n == 0:
-		return fmt.Errorf("the choice has no branches, want at least one")
-	case n > 1:
-		r.several = true
-	}
-	if math.Abs(r.sum-1) > sparse.RowTolerance {
+	if r.sum != 1 && math.Abs(r.sum-1) > sparse.RowTolerance {
 		return fmt.Errorf("the probabilities of the choice sum to %v, want 1 within %v", r.sum, sparse.RowTolerance)
 	}
 	return nil
 }
 
-// Finish returns the transitions and actions of the model. The rows must not be used afterwards.
-func (r *Rows) Finish() sparse.Parts {
-	p := sparse.Parts{
-		ChoiceStart: append(r.choiceStart, uint32(len(r.branchStart))),
-		Target:      r.target, Probability: r.probability.Column(), Actions: r.actions,
+// End completes the rows.
+func (r *Rows) End() { r.probability = sparse.CompressFloats(r.values) }
+
+// Model collects the states of all pieces of a file in order.
+type Model struct {
+	States      uint32 // the number of states there will be, at most
+	Choices     uint64 // about how many choices there will be, 0 where that is not known; likewise
+	Branches    uint64
+	choiceStart []uint32
+	branchStart []uint32
+	target      []uint32
+	probability sparse.FloatsBuilder
+	actions     sparse.Actions
+	to          []uint32 // scratch: what the actions of a piece become
+}
+
+// NumStates returns the number of states so far.
+func (m *Model) NumStates() int { return len(m.choiceStart) }
+
+// NumChoices returns the number of choices so far.
+func (m *Model) NumChoices() int { return len(m.branchStart) }
+
+// NumBranches returns the number of branches so far.
+func (m *Model) NumBranches() int { return len(m.target) }
+
+// AddTerminal adds states without choices up to a number of states.
+func (m *Model) AddTerminal(states int) {
+	for len(m.choiceStart) < states {
+		m.choiceStart = append(m.choiceStart, uint32(len(m.branchStart)))
 	}
-	if r.several {
-		p.BranchStart = append(r.branchStart, uint32(len(r.target)))
+}
+
+// Join adds the states of the next piece. It allocates in proportion to what has come so far.
+func (m *Model) Join(r *Rows) error {
+	choices, branches := len(m.branchStart), len(m.target)
+	if choices+len(r.branchStart) >= sparse.None || branches+len(r.target) >= sparse.None {
+		return fmt.Errorf("the model has more than the limit of %d choices or branches", uint32(sparse.None-1))
+	}
+	m.choiceStart = room(m.choiceStart, len(r.choiceStart), uint64(m.States)+1)
+	for _, x := range r.choiceStart {
+		m.choiceStart = append(m.choiceStart, uint32(choices)+x)
+	}
+	all := expected(m.Choices, choices+len(r.branchStart), float64(m.States)/float64(max(1, len(m.choiceStart))))
+	m.branchStart = room(m.branchStart, len(r.branchStart), all)
+	m.joinActions(r)
+	for _, x := range r.branchStart {
+		m.branchStart = append(m.branchStart, uint32(branches)+x)
+	}
+	all = expected(m.Branches, branches+len(r.target), float64(all)/float64(max(1, len(m.branchStart))))
+	m.target = append(room(m.target, len(r.target), all), r.target...)
+	m.probability.Expect(cap(m.target))
+	m.probability.Extend(&r.probability)
+	return nil
+}
+
+// expected returns how many entries there will be: as many as a file says, or else some more than so
+// many times the n that there are.
+func expected(said uint64, n int, times float64) uint64 {
+	if said > 0 {
+		return said + 1
+	}
+	return uint64(1.02 * times * float64(n))
+}
+
+// maxGrowth is how many times what has come so far a file that says how much will come is believed.
+// What is allocated and not used takes no memory yet, but what is outgrown does for a while.
+const maxGrowth = 64
+
+// room returns x with capacity for n more entries, and for all of them as far as that is believed.
+func room[T any](x []T, n int, all uint64) []T {
+	if cap(x)-len(x) >= n {
+		return x
+	}
+	need := len(x) + n
+	return append(make([]T, 0, max(need+need/16, int(min(all, uint64(maxGrowth*need))))), x...)
+}
+
+// fit returns x with capacity for one more entry and without much more.
+func fit(x []uint32) []uint32 {
+	if n := len(x) + 1; cap(x) < n || cap(x) > n+n/16 {
+		return append(make([]uint32, 0, n), x...)
+	}
+	return x
+}
+
+// joinActions names the choices of a piece, when they or those before have names.
+func (m *Model) joinActions(r *Rows) {
+	if len(r.actions) == 0 && m.actions.Len() == 0 {
+		return
+	}
+	m.actions.Grow(cap(m.branchStart) - m.actions.Len())
+	unnamed := len(m.branchStart)
+	if len(r.actions) == 0 {
+		unnamed += len(r.branchStart)
+	}
+	if m.actions.Len() < unnamed {
+		for id := m.actions.Intern(""); m.actions.Len() < unnamed; {
+			m.actions.Append(id)
+		}
+	}
+	m.to = renumber(m.to, len(r.names.list))
+	for i, id := range r.actions {
+		if m.to[id] == sparse.None {
+			m.to[id] = m.actions.Intern(r.names.At(id))
+		}
+		r.actions[i] = m.to[id]
+	}
+	m.actions.Extend(r.actions)
+}
+
+// renumber returns n times None, in x where there is room.
+func renumber(x []uint32, n int) []uint32 {
+	x = x[:0]
+	for range n {
+		x = append(x, sparse.None)
+	}
+	return x
+}
+
+// Finish returns the transitions and actions of the model. It must not be used afterwards.
+func (m *Model) Finish() sparse.Parts {
+	p := sparse.Parts{
+		ChoiceStart: append(fit(m.choiceStart), uint32(len(m.branchStart))),
+		Target:      fit(m.target), Probability: m.probability.Column(), Actions: m.actions,
+	}
+	if len(m.target) > len(m.branchStart) {
+		p.BranchStart = append(fit(m.branchStart), uint32(len(m.target)))
 	}
 	return p
-}
-
-// Column collects the values of a reward in increasing order of index; what is left out is zero.
-// The zero value is empty, and takes no memory until a value other than zero comes.
-type Column struct{ values *sparse.FloatsBuilder }
-
-// Set adds a value. The index must be greater than that of the last.
-func (c *Column) Set(index int, v float64) {
-	if c.values == nil {
-		if v == 0 {
-			return
-		}
-		c.values = new(sparse.FloatsBuilder)
-	}
-	c.fill(index)
-	c.values.Append(v)
-}
-
-func (c *Column) fill(n int) {
-	for c.values.Len() < n {
-		c.values.Append(0)
-	}
-}
-
-// Finish returns the column of n entries, empty when all are zero.
-func (c *Column) Finish(n int) sparse.Floats {
-	if c.values == nil {
-		return sparse.Floats{}
-	}
-	c.fill(n)
-	return c.values.Column()
-}
-
-// Label sets take a bit a state, also where a file says little; more than manyLabels of them may
-// take only labelBytes altogether.
-const (
-	manyLabels = 2048
-	labelBytes = 64 << 20
-)
-
-// Labels collects labelled sets of states. The zero value is empty.
-type Labels struct {
-	list []sparse.Label
-	ids  map[string]int
-	top  uint32 // greatest state added
-}
-
-// Declare returns the number of a label, adding it when it is new.
-func (l *Labels) Declare(name []byte) (id int, isNew bool) {
-	if id, ok := l.ids[string(name)]; ok {
-		return id, false
-	}
-	if l.ids == nil {
-		l.ids = make(map[string]int)
-	}
-	l.list = append(l.list, sparse.Label{Name: string(name)})
-	l.ids[string(name)] = len(l.list) - 1
-	return len(l.list) - 1, true
-}
-
-// Add puts a state under a label. The sets grow with the greatest state added.
-func (l *Labels) Add(id int, state uint32) error {
-	if state > l.top {
-		l.top = state
-	}
-	b := &l.list[id].States
-	if n := int(state>>6) + 1; len(*b) < n {
-		if err := l.check(n); err != nil {
-			return err
-		}
-		*b = append(*b, make(sparse.Bitset, n-len(*b))...)
-	}
-	b.Set(state)
-	return nil
-}
-
-func (l *Labels) check(words int) error {
-	if n := len(l.list); n > manyLabels && 8*n*words > labelBytes {
-		return fmt.Errorf("%d labels of %d states take more than %d MiB", n, 64*words, labelBytes>>20)
-	}
-	return nil
-}
-
-// Finish returns the labels of a model of n states, in order of declaration, and apart from them
-// the states under the label "init" (nil when there is none of that name).
-func (l *Labels) Finish(n int) (labels []sparse.Label, initial sparse.Bitset, err error) {
-	words := (n + 63) / 64
-	if err := l.check(words); err != nil {
-		return nil, nil, err
-	}
-	for _, x := range l.list {
-		x.States = append(x.States, make(sparse.Bitset, words-len(x.States))...)
-		if x.Name == Init {
-			initial = x.States
-		} else {
-			labels = append(labels, x)
-		}
-	}
-	return labels, initial, nil
-}
-
-// Init is the label that stands for the initial states in files.
-const Init = "init"
-
-// CheckInit returns an error when the model has a label of its own called init that differs from
-// its initial states: files cannot tell the two apart.
-func CheckInit(m *sparse.MDP) error {
-	states, ok := m.Label(Init)
-	if !ok {
-		return nil
-	}
-	for i, w := range m.Initial() {
-		if states[i] != w {
-			return fmt.Errorf("label %q differs from the initial states, for which the format uses that name", Init)
-		}
-	}
-	return nil
 }

@@ -45,6 +45,35 @@ func TestFloat(t *testing.T) {
 	}
 }
 
+// Uint agrees with strconv whatever stands around the digits.
+func TestUint(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	for range 100000 {
+		digits := make([]byte, 1+rng.IntN(12))
+		for i := range digits {
+			digits[i] = '0' + byte(rng.IntN(10))
+		}
+		after := make([]byte, rng.IntN(12))
+		for i := range after {
+			after[i] = byte(rng.IntN(256))
+		}
+		if len(after) > 0 && after[0]-'0' <= 9 {
+			after[0] = ' '
+		}
+		b := []byte("\t " + string(digits) + string(after))
+		want, err := strconv.ParseUint(string(digits), 10, 32)
+		v, rest, ok := Uint(b)
+		if ok != (err == nil) || ok && (uint64(v) != want || string(rest) != string(after)) {
+			t.Fatalf("Uint(%q) = %d, %q, %v, want %d, %q, %v", b, v, rest, ok, want, after, err == nil)
+		}
+	}
+	for s, want := range map[string]bool{strings.Repeat("0", 40) + "7 ": true, "18446744073709551617": false, "99999999999999999999999": false, "": false, " x 12345678": false} {
+		if v, _, ok := Uint([]byte(s)); ok != want || ok && v != 7 {
+			t.Errorf("Uint(%s) = %d, %v", s, v, ok)
+		}
+	}
+}
+
 func TestReaderLines(t *testing.T) {
 	long := strings.Repeat("x", 3<<20)
 	text := "a\r\n\n" + long + "\nlast"
@@ -87,7 +116,7 @@ func TestValuesFindTypes(t *testing.T) {
 			v.Add(i, []byte(columns[i][s]))
 		}
 	}
-	names, err := v.Names()
+	names, err := v.Pack()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,8 +141,8 @@ func TestLabelsAreBounded(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	var err error
 	for i := 0; i < 60000 && err == nil; i++ {
-		id, _ := labels.Declare(strconv.AppendInt(nil, int64(i), 10))
-		err = labels.Add(id, 300_000)
+		id, _ := labels.Declare(strconv.Itoa(i))
+		err = labels.add(id, 300_000)
 	}
 	runtime.ReadMemStats(&after)
 	if err == nil || after.TotalAlloc-before.TotalAlloc > 200<<20 {

@@ -9,7 +9,7 @@ import (
 // Writer collects text and writes it in large pieces. Its methods may be called after an error,
 // which Flush returns.
 type Writer struct {
-	w     io.Writer
+	w     io.Writer // nil in a writer of a piece
 	buf   []byte
 	err   error
 	cache [256]struct {
@@ -54,9 +54,9 @@ func (w *Writer) EndLine() {
 	w.Spill()
 }
 
-// Spill writes out what was collected once it is much.
+// Spill writes out what was collected once it is much, unless the writer is one of a piece.
 func (w *Writer) Spill() {
-	if len(w.buf) >= 1<<16 {
+	if len(w.buf) >= 1<<16 && w.w != nil {
 		w.Flush()
 	}
 }
