@@ -49,8 +49,6 @@ const (
 	// that of positions in joined components.
 	fewNew     = 32
 	muchJoined = 4
-	// checkEvery is the number of states of work after which to see whether the context has ended.
-	checkEvery = 1 << 20
 )
 
 func newEvaluator(s *solver) *evaluator {
@@ -208,6 +206,9 @@ func (e *evaluator) arrange(ctx context.Context) bool {
 			e.order = append(e.order, u)
 			e.blocks = append(e.blocks, uint32(len(e.order)))
 		}
+	}
+	if ctx.Err() != nil {
+		return false
 	}
 	for i, u := range e.order {
 		low[u] = uint32(i)

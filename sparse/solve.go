@@ -16,7 +16,7 @@ type Problem struct {
 	Choices   []float64 // choice reward, len NumChoices; nil: none
 	Policy    []uint32  // evaluate this choice of each state (None or anything where terminal); nil: optimise
 	Tolerance float64   // wanted |V - Values|; default 1e-9 times the greatest |reward|, or what rounding allows
-	Workers   int       // goroutines; default GOMAXPROCS
+	Workers   int       // goroutines, where states do not depend on each other; default GOMAXPROCS
 	Progress  func(Progress)
 }
 
@@ -37,17 +37,21 @@ const (
 	// tieRelative bounds what counts as a tie between choices, relative to the larger value, so
 	// that states far from any reward still follow its faint gradient.
 	tieRelative = 1e-9
+	// checkEvery is the number of states of work after which to see whether the context has ended.
+	checkEvery = 1 << 20
 )
 
 // Solve solves the problem by policy iteration: Gauss-Seidel sweeps over all choices, in alternating
-// directions, and after each an evaluation of the policy found, exact where its chain goes round in
-// no circles and good to a fraction of the sweep's change elsewhere. Where two sweeps in the order of the
-// model leave states as they were, the sweeps follow the distance to the nearest reward instead.
-// The result is the same, to the bit, for any number of workers. When the context ends, it returns the
-// values so far, with their proved error and Converged false, and no error. Errors are a discount or
-// reward out of range; slices of the wrong length panic. It takes 17 bytes a state; where choices are
-// not certain, 56 and 12 a branch of the policy, and 44 for each state of the policy's largest
-// circle; and while it finds distances, 8 a state and 4 a branch. O(branches) a sweep.
+// directions, and after each an evaluation of the policy found. That is exact where the policy's moves
+// are certain or never come back, and else good to a fraction of what the sweep changed. Where two
+// sweeps in the order of the model leave many states as they were, sweeps follow the distance to the
+// nearest reward instead, so that their number hardly depends on how states are numbered.
+//
+// The result is the same, to the bit, for any number of workers. When the context ends, Solve returns
+// the values so far, with their proved error and Converged false, and no error. Errors are a discount
+// or reward out of range; slices of the wrong length panic. Solve takes 21 bytes a state; where choices are
+// not certain, 60, and 12 for each branch of each state's longest choice, and 44 for each state of the
+// policy's largest component; and 8 a state and 4 a branch while it finds distances. O(branches) a sweep.
 func (m *MDP) Solve(ctx context.Context, p Problem) (*Solution, error) {
 	s, err := m.newSolver(p)
 	if err != nil {
@@ -67,7 +71,7 @@ type solver struct {
 	bounds  []uint32 // states bounds[w]..bounds[w+1]-1 are worker w's where states do not depend on each other
 	values  []float64
 	policy  []uint32
-	order   []uint32 // of the states in sweeps; nil: as they are numbered
+	order   []uint32 // of the states in sweeps that improve the policy; nil: as they are numbered
 	sweeps  int
 	final   float64 // proved error of the values when certify last ran
 	noise   float64 // what rounding may change in one backup of values as large as there are now
@@ -187,7 +191,7 @@ func (s *solver) each(f func(lo, hi uint32) float64) float64 {
 const (
 	// A policy is evaluated until a sweep changes evaluationGain times less than the improvement that
 	// led to it, or to the end where that improvement moved at most one state in fewMoved.
-	evaluationGain = 1000
+	evaluationGain = 100
 	fewMoved       = 50
 	// manyUntouched is the share, one in so many, of states that the first two sweeps left as they
 	// were from which on sweeps follow the distance to rewards.
@@ -230,10 +234,10 @@ func (s *solver) run(ctx context.Context) {
 		case stalled > patience:
 			continue
 		case round == 1 && s.p.Policy == nil && s.untouched() > n/manyUntouched:
-			s.order = s.towardReward()
+			s.order = s.towardReward(ctx)
 			continue
 		}
-		enough := max(still, s.noise) / 4
+		enough := max(still/4, s.noise)
 		if moved > n/fewMoved && s.p.Policy == nil {
 			enough = max(enough, change/evaluationGain)
 		}
@@ -285,12 +289,12 @@ func (s *solver) improve(backward bool, still float64, e *evaluator) (change flo
 	return change, moved
 }
 
-// choose switches to the first choice behind the backed-up value x of a state, unless the choice so
-// far gives as much, up to what rounding may pretend. It reports whether it did.
+// choose switches to the first choice behind the backed-up value x of a state, if that is more than the
+// state's value and than what the choice so far gives, by more than rounding may pretend. It reports
+// whether it did.
 func (s *solver) choose(state uint32, x float64) bool {
-	const tiny = 8 * unit
-	old := s.policy[state]
-	if s.m.Terminal(state) || old != None && x-(s.p.States[state]+s.bellman.q(old, s.values)) <= tiny*math.Abs(x) {
+	old, least := s.policy[state], x-8*unit*math.Abs(x)
+	if old != None && (s.values[state] >= least || s.p.States[state]+s.bellman.q(old, s.values) >= least) || s.m.Terminal(state) {
 		return false
 	}
 	_, s.policy[state] = s.bellman.best(state, s.values)

@@ -1,13 +1,19 @@
 package sparse
 
+import (
+	"context"
+	"slices"
+)
+
 // towardReward returns all states in the order of their distance, in branches, to the nearest state
 // that earns more than the least there is; states from which none can be reached come last. Sweeps
 // in this order carry values from where they are earned to the whole model at once, however its
-// states are numbered. O(states + branches) time, 4 bytes a branch and 4 a state besides the result.
-func (s *solver) towardReward() []uint32 {
+// states are numbered. It returns nil when the context ends. O(states + branches) time, 4 bytes a
+// branch and 4 a state besides the result.
+func (s *solver) towardReward(ctx context.Context) []uint32 {
 	m := s.m
 	n := m.NumStates()
-	begin, from := m.predecessors()
+	begin, from := m.predecessors(ctx)
 	order := make([]uint32, 0, n)
 	seen := NewBitset(n)
 	add := func(state uint32) {
@@ -16,19 +22,24 @@ func (s *solver) towardReward() []uint32 {
 			order = append(order, state)
 		}
 	}
-	leastState, leastChoice := lowest(s.p.States), lowest(s.p.Choices)
+	leastState, leastChoice := slices.Min(s.p.States), 0.0
+	if len(s.p.Choices) > 0 {
+		leastChoice = slices.Min(s.p.Choices)
+	}
 	for state := range uint32(n) {
 		earns := s.p.States[state] > leastState
 		if s.p.Choices != nil {
-			for c := m.choiceStart[state]; c < m.choiceStart[state+1]; c++ {
-				earns = earns || s.p.Choices[c] > leastChoice
-			}
+			lo, hi := m.Choices(state)
+			earns = earns || lo < hi && slices.Max(s.p.Choices[lo:hi]) > leastChoice
 		}
 		if earns {
 			add(state)
 		}
 	}
 	for head := 0; head < len(order); head++ {
+		if head%checkEvery == 0 && ctx.Err() != nil {
+			return nil
+		}
 		t := order[head]
 		for _, state := range from[begin[t]:begin[t+1]] {
 			add(state)
@@ -40,21 +51,9 @@ func (s *solver) towardReward() []uint32 {
 	return order
 }
 
-// lowest returns the least entry, 0 where there is none.
-func lowest(x []float64) float64 {
-	if len(x) == 0 {
-		return 0
-	}
-	l := x[0]
-	for _, v := range x {
-		l = min(l, v)
-	}
-	return l
-}
-
 // predecessors returns, for each state t, the states from[begin[t]:begin[t+1]] of the branches that
-// lead to t, in ascending order, one entry a branch.
-func (m *MDP) predecessors() (begin, from []uint32) {
+// lead to t, in ascending order, one entry a branch. They are worthless when the context has ended.
+func (m *MDP) predecessors(ctx context.Context) (begin, from []uint32) {
 	n := m.NumStates()
 	begin = make([]uint32, n+2) // begin[t+1] is where the next branch to t goes
 	for _, t := range m.target {
@@ -65,6 +64,9 @@ func (m *MDP) predecessors() (begin, from []uint32) {
 	}
 	from = make([]uint32, len(m.target))
 	for state := range uint32(n) {
+		if state%checkEvery == 0 && ctx.Err() != nil {
+			break
+		}
 		for _, t := range m.Successors(state) {
 			from[begin[t+1]] = state
 			begin[t+1]++
