@@ -54,6 +54,8 @@ const (
 func newEvaluator(s *solver) *evaluator {
 	n := s.m.NumStates()
 	e := &evaluator{s: s, path: make([]uint32, n)}
+	_, exponent := math.Frexp(s.scale)
+	e.scale = math.Ldexp(1, exponent)
 	if s.m.Deterministic() {
 		e.mark = make([]uint8, n)
 		return e
@@ -420,6 +422,7 @@ type extrapolation struct {
 	step   []float32                 // and what these had changed
 	steps  [evaluatorDepth][]float32 // differences between consecutive steps,
 	afters [evaluatorDepth][]float32 // and between the values after them
+	scale  float64                   // a power of two near the greatest reward, by which float32s are divided
 }
 
 // resize makes room for n values.
@@ -440,11 +443,12 @@ func (e *extrapolation) extrapolate(round int, value []float64) {
 	fresh, count := (round+m-1)%m, min(round, m)
 	var gram [m][m]float64
 	var right [m]float64
+	scale := 1 / e.scale
 	for i, x := range value {
-		step := x - e.before[i]
+		step := (x - e.before[i]) * scale
 		if round > 0 {
 			e.steps[fresh][i] = float32(step - float64(e.step[i]))
-			e.afters[fresh][i] = float32(x - e.after[i])
+			e.afters[fresh][i] = float32((x - e.after[i]) * scale)
 		}
 		e.step[i], e.after[i] = float32(step), x
 		for j := range count {
@@ -460,9 +464,9 @@ func (e *extrapolation) extrapolate(round int, value []float64) {
 		return
 	}
 	for j := range count {
-		afters := e.afters[j][:len(value)]
-		for i, d := range afters {
-			value[i] -= factor[j] * float64(d)
+		f := factor[j] * e.scale
+		for i, d := range e.afters[j][:len(value)] {
+			value[i] -= f * float64(d)
 		}
 	}
 }

@@ -234,6 +234,26 @@ func TestErrorBoundsTheDistance(t *testing.T) {
 	}
 }
 
+// Rewards in other units are worth as much in those units, to the bit.
+func TestSolveInAnyUnit(t *testing.T) {
+	rng := rand.New(rand.NewPCG(*seed, 8))
+	m, theta := slippery(t, rng, 20, 0.2)
+	p := sparse.Problem{Discount: 0.99, States: theta}
+	want := solve(t, m, p)
+	for _, exponent := range []int{-900, -30, 1, 900} {
+		p.States = slices.Clone(theta)
+		for s := range p.States {
+			p.States[s] = math.Ldexp(theta[s], exponent)
+		}
+		sol := solve(t, m, p)
+		for s, x := range want.Values {
+			if sol.Values[s] != math.Ldexp(x, exponent) {
+				t.Fatalf("seed %d, unit 2^%d, state %d: %v, want %v", *seed, exponent, s, sol.Values[s], math.Ldexp(x, exponent))
+			}
+		}
+	}
+}
+
 // Values come from the far end of a room in a few sweeps, however its states are numbered.
 func TestSolveTakesFewSweepsInAnyOrder(t *testing.T) {
 	rng := rand.New(rand.NewPCG(*seed, 4))
