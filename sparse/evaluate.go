@@ -24,7 +24,7 @@ type evaluator struct {
 	next   []uint32 // and the branch to follow next
 	count  uint32   // states that it has come to
 	order  []uint32 // state at each position
-	start  []uint32
+	start  []uint32 // in the search: where the branches of each state on the path end
 	target []uint32
 	weight []float64
 	earned []float64
@@ -146,12 +146,11 @@ func (s *solver) reward(state uint32) float64 {
 
 // branches returns the branches that a state has in the chain; none where it is terminal.
 func (e *evaluator) branches(state uint32) (lo, hi uint32) {
-	m := e.s.m
-	if m.Terminal(state) {
+	c := e.s.policy[state]
+	if c == None {
 		return 0, 0
 	}
-	c := e.s.policy[state]
-	return m.branchStart[c], m.branchStart[c+1]
+	return e.s.m.branchStart[c], e.s.m.branchStart[c+1]
 }
 
 // arrange finds the order and where its components begin: Tarjan's search, with components told
@@ -178,8 +177,7 @@ func (e *evaluator) arrange(ctx context.Context) bool {
 		for depth := e.enter(first, 0); depth > 0; {
 			u := path[depth-1]
 			least := low[u]
-			_, hi := e.branches(u)
-			for b := e.next[depth-1]; b < hi; b++ {
+			for b, hi := e.next[depth-1], e.start[depth-1]; b < hi; b++ {
 				t := target[b]
 				if low[t] == 0 {
 					low[u], e.next[depth-1] = least, b
@@ -223,7 +221,7 @@ func (e *evaluator) arrange(ctx context.Context) bool {
 func (e *evaluator) enter(state uint32, depth int) int {
 	e.count++
 	e.low[state], e.path[depth], e.entry[depth] = e.count, state, e.count
-	e.next[depth], _ = e.branches(state)
+	e.next[depth], e.start[depth] = e.branches(state)
 	return depth + 1
 }
 
@@ -241,6 +239,7 @@ func (e *evaluator) write() {
 		}
 		return 0
 	})
+	e.start[0] = 0
 	for i, room := range e.start[1:] {
 		e.start[i+1] = e.start[i] + room
 	}
