@@ -1,79 +1,106 @@
 package sparse
 
 import (
+	"cmp"
 	"context"
 	"math"
+	"slices"
 )
 
 // evaluator brings the values of a solver close to those of its current policy, which it sees as a
-// chain: one choice a state. Sweeps in the order of the model move values along a chain one step at a
-// time where the order is against it, and let them creep, by a factor of γ a sweep, where the chain
-// goes round in short cycles. So certain chains are evaluated exactly, and others in an order that
-// follows them, with the creeping extrapolated.
+// chain: one choice a state. Where all of it is certain, the chain is evaluated exactly. Elsewhere its
+// strongly connected components are evaluated one after the other, successors first: those of one
+// state exactly, the others by sweeps within the component, in an order that follows the chain as far
+// as it goes, with the creeping that is left, by a factor near γ a sweep, extrapolated.
 type evaluator struct {
-	mark []uint8  // 0 not visited, 1 on the path, 2 done
-	path []uint32 // states of the walk at hand
+	s    *solver
+	path []uint32 // states of the walk at hand, from the front; those that wait for their component, from the back
+	mark []uint8  // in certain chains: 0 not visited, 1 on the path, 2 done
 
-	// For chains that are not certain: the chain by positions, successors first as far as it goes.
-	// With own loops solved for, the value at position i is earned[i] + Σ weight·value[target] over
-	// the branches start[i]..start[i+1]-1.
-	next   []uint32 // next branch to follow of each state on the path; then the position of each state
+	// For chains that are not certain: the chain by positions. With own loops solved for, the value at
+	// position i is earned[i] + Σ weight·value[target] over the branches start[i]..start[i+1]-1.
+	low    []uint32 // of the search for components; then the position of each state
+	entry  []uint32 // when the search came to each state on the path
+	next   []uint32 // and the branch to follow next
+	count  uint32   // states that it has come to
 	order  []uint32 // state at each position
-	start  []uint32
+	start  []uint32 // in the search: where the branches of each state on the path end
 	target []uint32
 	weight []float64
 	earned []float64
 	value  []float64
-	before []float64                 // values before the sweeps of this step,
-	after  []float64                 // and after those of the last step,
-	step   []float32                 // and what these had changed
-	steps  [evaluatorDepth][]float32 // differences between consecutive steps,
-	afters [evaluatorDepth][]float32 // and between the values after them
+	blocks []uint32 // where components begin, from 0, and the number of states: no branch leads from before one of these to it or beyond
+
+	news   []uint32    // states whose choice is not the one written; nil when there are too many
+	joints [][2]uint32 // positions that they lead from and on to
+	joined uint32      // positions in components that were joined since the order was found
+
+	extrapolation
 }
 
 const (
-	evaluatorDepth  = 3  // steps that an extrapolation looks back
-	evaluatorSweeps = 3  // sweeps of a step
-	evaluatorSteps  = 12 // steps at most for one policy
-	// evaluatorGain is by how much an evaluation reduces what the policy's improvement changed.
-	evaluatorGain = 50
+	evaluatorDepth  = 3   // steps that an extrapolation looks back
+	evaluatorSweeps = 3   // sweeps of a step
+	evaluatorSteps  = 100 // steps at most for one component
+	// evaluatorRelative times the component's greatest value is what the last sweep of a component may
+	// change: where values are faint, because all rewards are far away, the policy follows them as well.
+	evaluatorRelative = 1e-4
+	// fewNew is the share, one in so many, of new choices up to which the order stays, and muchJoined
+	// that of positions in joined components.
+	fewNew     = 32
+	muchJoined = 4
 )
 
-func newEvaluator(m *MDP) *evaluator {
-	n := m.NumStates()
-	e := &evaluator{mark: make([]uint8, n), path: make([]uint32, n)}
-	if m.Deterministic() {
+func newEvaluator(s *solver) *evaluator {
+	n := s.m.NumStates()
+	e := &evaluator{s: s, path: make([]uint32, n)}
+	_, exponent := math.Frexp(s.scale)
+	e.scale = math.Ldexp(1, exponent)
+	if s.m.Deterministic() {
+		e.mark = make([]uint8, n)
 		return e
 	}
-	e.next, e.order, e.start = make([]uint32, n), make([]uint32, 0, n), make([]uint32, 0, n+1)
+	e.low, e.entry, e.next = make([]uint32, n), make([]uint32, n), make([]uint32, n)
+	e.order, e.start = make([]uint32, 0, n), make([]uint32, n+1)
 	e.earned, e.value = make([]float64, n), make([]float64, n)
-	e.before, e.after, e.step = make([]float64, n), make([]float64, n), make([]float32, n)
-	for j := range e.steps {
-		e.steps[j], e.afters[j] = make([]float32, n), make([]float32, n)
-	}
 	return e
 }
 
-// run evaluates the solver's policy from the first worker's values, and leaves the result in every
-// worker's. change is what the improvement that led to the policy changed at most.
-func (e *evaluator) run(ctx context.Context, s *solver, change float64) {
-	if s.m.Deterministic() {
-		e.follow(s)
+// run evaluates the solver's policy from the solver's values, and leaves the result there. It ends in
+// each component when a sweep changes no value by more than enough.
+func (e *evaluator) run(ctx context.Context, enough float64) {
+	s := e.s
+	if e.mark != nil {
+		e.follow()
 		s.sweeps++
-	} else {
-		e.arrange(s)
-		e.write(s)
-		e.iterate(ctx, s, change/evaluatorGain)
+		return
 	}
-	for _, v := range s.values[1:] {
-		copy(v, s.values[0])
+	if !e.patch() {
+		if !e.arrange(ctx) {
+			return
+		}
+		e.write()
 	}
+	s.each(func(lo, hi uint32) float64 {
+		for i, u := range e.order[lo:hi] {
+			e.value[lo+uint32(i)] = s.values[u]
+		}
+		return 0
+	})
+	e.iterate(ctx, enough)
+	s.each(func(lo, hi uint32) float64 {
+		for i, u := range e.order[lo:hi] {
+			s.values[u] = e.value[lo+uint32(i)]
+		}
+		return 0
+	})
 }
 
 // follow evaluates a certain chain exactly, up to rounding. It is trees that hang on terminal states
 // and on cycles; a cycle of L steps that earns a on its way is worth a/(1-γ^L) where it starts.
-func (e *evaluator) follow(s *solver) {
-	v, gamma := s.values[0], s.p.Discount
+func (e *evaluator) follow() {
+	s := e.s
+	v, gamma := s.values, s.p.Discount
 	clear(e.mark)
 	for first := range uint32(len(v)) {
 		depth := 0
@@ -117,123 +144,310 @@ func (s *solver) reward(state uint32) float64 {
 	return x
 }
 
-// arrange finds the order: depth-first postorder along the chain.
-func (e *evaluator) arrange(s *solver) {
-	m := s.m
-	clear(e.mark)
-	e.order = e.order[:0]
-	depth := 0
-	push := func(u uint32) {
-		e.mark[u], e.path[depth] = 1, u
-		if !m.Terminal(u) {
-			e.next[depth], _ = m.Branches(s.policy[u])
-		}
-		depth++
+// branches returns the branches that a state has in the chain; none where it is terminal.
+func (e *evaluator) branches(state uint32) (lo, hi uint32) {
+	c := e.s.policy[state]
+	if c == None {
+		return 0, 0
 	}
-	for first := range uint32(len(e.mark)) {
-		if e.mark[first] == 0 {
-			push(first)
+	return e.s.m.branchStart[c], e.s.m.branchStart[c+1]
+}
+
+// arrange finds the order and where its components begin: Tarjan's search, with components told
+// successors first, and in each the states in depth-first postorder. It reports whether it came to
+// the end.
+func (e *evaluator) arrange(ctx context.Context) bool {
+	const done = None
+	low, path, target := e.low, e.path, e.s.m.target
+	clear(low)
+	e.order, e.blocks, e.count, e.joined, e.news = e.order[:0], append(e.blocks[:0], 0), 0, 0, nil
+	waiting := len(path) // waiting states are path[waiting:]
+	for i := range uint32(len(low)) {
+		if i%checkEvery == 0 && ctx.Err() != nil {
+			return false
+		}
+		first := i
+		if e.s.order != nil {
+			first = e.s.order[i]
+		}
+		if low[first] != 0 {
+			continue
 		}
 	walk:
-		for depth > 0 {
-			u := e.path[depth-1]
-			if !m.Terminal(u) {
-				_, hi := m.Branches(s.policy[u])
-				for b := e.next[depth-1]; b < hi; b++ {
-					if t := m.target[b]; e.mark[t] == 0 {
-						e.next[depth-1] = b + 1
-						push(t)
-						continue walk
-					}
+		for depth := e.enter(first, 0); depth > 0; {
+			u := path[depth-1]
+			least := low[u]
+			for b, hi := e.next[depth-1], e.start[depth-1]; b < hi; b++ {
+				t := target[b]
+				if low[t] == 0 {
+					low[u], e.next[depth-1] = least, b
+					depth = e.enter(t, depth)
+					continue walk
 				}
+				least = min(least, low[t])
 			}
 			depth--
+			low[u] = least
+			if least < e.entry[depth] {
+				waiting--
+				path[waiting] = u
+				continue
+			}
+			end := waiting
+			for end < len(path) && low[path[end]] >= least {
+				end++
+			}
+			for k := end; k > waiting; k-- {
+				low[path[k-1]] = done
+				e.order = append(e.order, path[k-1])
+			}
+			waiting = end
+			low[u] = done
 			e.order = append(e.order, u)
+			e.blocks = append(e.blocks, uint32(len(e.order)))
 		}
 	}
-	for i, u := range e.order {
-		e.next[u] = uint32(i)
+	if ctx.Err() != nil {
+		return false
 	}
+	for i, u := range e.order {
+		low[u] = uint32(i)
+	}
+	e.news = make([]uint32, 0, len(low)/fewNew)
+	return true
 }
 
-// write writes the chain out by positions, with the solver's values.
-func (e *evaluator) write(s *solver) {
-	m, gamma := s.m, s.p.Discount
-	e.start, e.target, e.weight = append(e.start[:0], 0), e.target[:0], e.weight[:0]
-	for i, u := range e.order {
-		e.value[i], e.earned[i] = s.values[0][u], s.p.States[u]
-		if !m.Terminal(u) {
-			lo, hi := m.Branches(s.policy[u])
-			stays := 0.0
-			for b := lo; b < hi; b++ {
-				if m.target[b] == u {
-					stays += m.probability.At(b)
-				}
+// enter puts a new state on the path and returns the length of that.
+func (e *evaluator) enter(state uint32, depth int) int {
+	e.count++
+	e.low[state], e.path[depth], e.entry[depth] = e.count, state, e.count
+	e.next[depth], e.start[depth] = e.branches(state)
+	return depth + 1
+}
+
+// write writes the chain out by positions, with room for any choice of a state.
+func (e *evaluator) write() {
+	s := e.s
+	s.each(func(lo, hi uint32) float64 {
+		for i, u := range e.order[lo:hi] {
+			most := uint32(0)
+			first, end := s.m.Choices(u)
+			for c := first; c < end; c++ {
+				most = max(most, s.m.branchStart[c+1]-s.m.branchStart[c])
 			}
-			scale := 1 / (1 - gamma*stays)
-			e.earned[i] = s.reward(u) * scale
-			for b := lo; b < hi; b++ {
-				if t := m.target[b]; t != u {
-					e.target = append(e.target, e.next[t])
-					e.weight = append(e.weight, gamma*scale*m.probability.At(b))
-				}
+			e.start[lo+uint32(i)+1] = most
+		}
+		return 0
+	})
+	e.start[0] = 0
+	for i, room := range e.start[1:] {
+		e.start[i+1] = e.start[i] + room
+	}
+	if room := e.start[len(e.order)]; uint32(len(e.target)) < room {
+		e.target, e.weight = make([]uint32, room), make([]float64, room)
+	}
+	s.each(func(lo, hi uint32) float64 {
+		for i := lo; i < hi; i++ {
+			e.writeState(i)
+		}
+		return 0
+	})
+}
+
+// writeState writes out the choice of the state at a position. What is left of its room is filled with
+// branches of no weight.
+func (e *evaluator) writeState(i uint32) {
+	u := e.order[i]
+	at, end := e.start[i], e.start[i+1]
+	e.earned[i] = e.s.p.States[u]
+	if at == end {
+		return
+	}
+	m, gamma, stays := e.s.m, e.s.p.Discount, 0.0
+	lo, hi := e.branches(u)
+	for b := lo; b < hi; b++ {
+		t, p := m.target[b], m.probability.At(b)
+		if t == u {
+			stays += p
+			continue
+		}
+		e.target[at], e.weight[at] = e.low[t], gamma*p
+		at++
+	}
+	e.earned[i] = e.s.reward(u)
+	if stays > 0 {
+		scale := 1 / (1 - gamma*stays)
+		e.earned[i] *= scale
+		weights := e.weight[e.start[i]:at]
+		for k := range weights {
+			weights[k] *= scale
+		}
+	}
+	for ; at < end; at++ {
+		e.target[at], e.weight[at] = i, 0
+	}
+}
+
+// note notes that a state has a new choice.
+func (e *evaluator) note(state uint32) {
+	switch {
+	case e.news == nil:
+	case len(e.news) == cap(e.news):
+		e.news = nil
+	default:
+		e.news = append(e.news, state)
+	}
+}
+
+// patch writes the new choices into the chain, in the order that there is, and joins the components that
+// they connect. It reports whether that did: there must be few of them, and not too much joined.
+func (e *evaluator) patch() bool {
+	if e.news == nil {
+		return false
+	}
+	e.joints = e.joints[:0]
+	for _, u := range e.news {
+		i := e.low[u]
+		e.writeState(i)
+		last := i
+		for _, t := range e.target[e.start[i]:e.start[i+1]] {
+			last = max(last, t)
+		}
+		if last > i {
+			e.joints = append(e.joints, [2]uint32{i, last})
+		}
+	}
+	e.news = e.news[:0]
+	if len(e.joints) > 0 {
+		e.join()
+	}
+	return e.joined <= uint32(len(e.order)/muchJoined)
+}
+
+// join drops the beginnings of components that a joint goes over.
+func (e *evaluator) join() {
+	slices.SortFunc(e.joints, func(a, b [2]uint32) int { return cmp.Compare(a[0], b[0]) })
+	kept, joints := e.blocks[:1], e.joints
+	reach, wide := uint32(0), false // of the joints from before the beginning at hand; whether one went over the one before
+	for _, begin := range e.blocks[1:] {
+		for len(joints) > 0 && joints[0][0] < begin {
+			reach, joints = max(reach, joints[0][1]), joints[1:]
+		}
+		if reach >= begin {
+			wide = true
+			continue
+		}
+		if wide {
+			e.joined += begin - kept[len(kept)-1]
+			wide = false
+		}
+		kept = append(kept, begin)
+	}
+	e.blocks = kept
+}
+
+// iterate evaluates the components, or as many as there is time for.
+func (e *evaluator) iterate(ctx context.Context, enough float64) {
+	largest, lo := uint32(0), uint32(0)
+	for _, hi := range e.blocks[1:] {
+		largest, lo = max(largest, hi-lo), hi
+	}
+	if largest > 1 {
+		e.resize(int(largest))
+	}
+	work, check := 0, checkEvery
+	lo = 0
+	for _, hi := range e.blocks[1:] {
+		if hi == lo+1 {
+			e.sweep(lo, hi)
+			work++
+		} else {
+			work += e.settle(ctx, lo, hi, enough)
+		}
+		if lo = hi; work >= check {
+			if check = work + checkEvery; ctx.Err() != nil {
+				break
 			}
 		}
-		e.start = append(e.start, uint32(len(e.target)))
 	}
+	e.s.sweeps += (work + len(e.value) - 1) / max(1, len(e.value))
 }
 
-// iterate sweeps over the chain until no value changes by more than enough, or long enough, and hands
-// the values back.
-func (e *evaluator) iterate(ctx context.Context, s *solver, enough float64) {
-	done := false
-	for round := 0; round < evaluatorSteps && !done; round++ {
-		copy(e.before, e.value)
-		for i := 0; i < evaluatorSweeps && !done; i++ {
-			done = e.sweep() <= enough || ctx.Err() != nil
-			s.sweeps++
+// settle sweeps over a component until that changes little, or for long enough. It returns the number
+// of states backed up.
+func (e *evaluator) settle(ctx context.Context, lo, hi uint32, enough float64) (work int) {
+	values := e.value[lo:hi]
+	for round := range evaluatorSteps {
+		copy(e.before, values)
+		for range evaluatorSweeps {
+			change, greatest := e.sweep(lo, hi)
+			work += len(values)
+			if change <= min(enough, evaluatorRelative*greatest) {
+				return work
+			}
 		}
-		if !done {
-			e.extrapolate(round)
+		if ctx.Err() != nil {
+			break
 		}
+		e.extrapolate(round, values)
 	}
-	v := s.values[0]
-	for i, u := range e.order {
-		v[u] = e.value[i]
-	}
+	return work
 }
 
-// sweep backs up every position once, in order, and returns the greatest change.
-func (e *evaluator) sweep() float64 {
-	value, change := e.value, 0.0
-	from := uint32(0)
-	for i := range value {
+// sweep backs up the positions from lo to before hi once, in order, and returns the greatest change
+// and the greatest value.
+func (e *evaluator) sweep(lo, hi uint32) (change, greatest float64) {
+	value := e.value
+	from := e.start[lo]
+	for i := lo; i < hi; i++ {
 		to := e.start[i+1]
 		x := e.earned[i]
 		targets, weights := e.target[from:to], e.weight[from:to]
+		weights = weights[:len(targets)]
 		for k, t := range targets {
 			x += weights[k] * value[t]
 		}
-		change = max(change, math.Abs(x-value[i]))
+		change, greatest = max(change, math.Abs(x-value[i])), max(greatest, math.Abs(x))
 		value[i] = x
 		from = to
 	}
-	return change
+	return change, greatest
+}
+
+// extrapolation is what is known of the last steps of an iteration.
+type extrapolation struct {
+	before []float64                 // values before the sweeps of this step,
+	after  []float64                 // and after those of the last step,
+	step   []float32                 // and what these had changed
+	steps  [evaluatorDepth][]float32 // differences between consecutive steps,
+	afters [evaluatorDepth][]float32 // and between the values after them
+	scale  float64                   // a power of two near the greatest reward, by which float32s are divided
+}
+
+// resize makes room for n values.
+func (e *extrapolation) resize(n int) {
+	if n > len(e.before) {
+		e.before, e.after, e.step = make([]float64, n), make([]float64, n), make([]float32, n)
+		for j := range e.steps {
+			e.steps[j], e.afters[j] = make([]float32, n), make([]float32, n)
+		}
+	}
 }
 
 // extrapolate replaces the values by the combination of those after the last few steps that leaves
 // the least residual (Anderson acceleration; for a fixed policy, where everything is linear, as good
 // as GMRES). The differences are kept as float32: they are only directions.
-func (e *evaluator) extrapolate(round int) {
+func (e *extrapolation) extrapolate(round int, value []float64) {
 	const m = evaluatorDepth
 	fresh, count := (round+m-1)%m, min(round, m)
 	var gram [m][m]float64
 	var right [m]float64
-	for i, x := range e.value {
-		step := x - e.before[i]
+	scale := 1 / e.scale
+	for i, x := range value {
+		step := (x - e.before[i]) * scale
 		if round > 0 {
 			e.steps[fresh][i] = float32(step - float64(e.step[i]))
-			e.afters[fresh][i] = float32(x - e.after[i])
+			e.afters[fresh][i] = float32((x - e.after[i]) * scale)
 		}
 		e.step[i], e.after[i] = float32(step), x
 		for j := range count {
@@ -249,8 +463,9 @@ func (e *evaluator) extrapolate(round int) {
 		return
 	}
 	for j := range count {
-		for i, d := range e.afters[j] {
-			e.value[i] -= factor[j] * float64(d)
+		f := factor[j] * e.scale
+		for i, d := range e.afters[j][:len(value)] {
+			value[i] -= f * float64(d)
 		}
 	}
 }

@@ -4,9 +4,12 @@ import (
 	"context"
 	"flag"
 	"math"
+	"math/big"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
+	"offswitch/lp/lptest"
 	"offswitch/sparse"
 	"offswitch/sparse/sparsetest"
 )
@@ -106,10 +109,60 @@ func TestSolveFollowsFaintGradients(t *testing.T) {
 	}
 }
 
-// Workers see each other's values of the sweep before; the bounds hold for any number of them.
+// slippery returns a square room of side² states in which each of four moves veers to either side with
+// probability slip/2, numbered at random, and the rewards of its states: 1 in one corner, worth less in
+// another.
+func slippery(t *testing.T, rng *rand.Rand, side int, slip float64) (*sparse.MDP, []float64) {
+	t.Helper()
+	n := side * side
+	number := rng.Perm(n)
+	at := func(x, y int) uint32 {
+		return uint32(number[min(max(y, 0), side-1)*side+min(max(x, 0), side-1)])
+	}
+	across, up := []int{1, 0, -1, 0}, []int{0, 1, 0, -1}
+	b := sparse.NewBuilder(n)
+	for i := range n {
+		x, y := i%side, i/side
+		for d := range 4 {
+			b.AddChoice(at(x, y), "", sparse.Branch{Target: at(x+across[d], y+up[d]), Probability: 1 - slip})
+			for _, side := range [2]int{(d + 1) % 4, (d + 3) % 4} {
+				if slip > 0 {
+					b.AddBranch(at(x+across[side], y+up[side]), slip/2)
+				}
+			}
+		}
+	}
+	m, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	theta := make([]float64, n)
+	theta[at(0, 0)], theta[at(side-1, side-1)] = 1, 0.75
+	return m, theta
+}
+
+func solve(t *testing.T, m *sparse.MDP, p sparse.Problem) *sparse.Solution {
+	t.Helper()
+	sol, err := m.Solve(context.Background(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sol
+}
+
+// within reports an error where two solutions differ by more than their errors allow.
+func within(t *testing.T, a, b *sparse.Solution) {
+	t.Helper()
+	for s := range a.Values {
+		if d := math.Abs(a.Values[s] - b.Values[s]); !(d <= a.Error+b.Error) {
+			t.Fatalf("state %d: %v within %g, and %v within %g", s, a.Values[s], a.Error, b.Values[s], b.Error)
+		}
+	}
+}
+
 func TestSolveOnSeveralWorkers(t *testing.T) {
-	const n = 40000
 	rng := rand.New(rand.NewPCG(*seed, 1))
+	const n = 33000
 	b := sparse.NewBuilder(n)
 	for s := range uint32(n) {
 		for range 2 {
@@ -117,40 +170,230 @@ func TestSolveOnSeveralWorkers(t *testing.T) {
 		}
 		b.StateReward("r", s, rng.Float64())
 	}
-	m, err := b.Build()
+	mixing, err := b.Build()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := sparse.Problem{Discount: 0.9, States: m.Reward("r").States.Dense(n), Workers: 1}
-	one, err := m.Solve(context.Background(), p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for p.Workers = 2; p.Workers <= 3; p.Workers++ {
-		many, err := m.Solve(context.Background(), p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !many.Converged {
-			t.Errorf("%d workers: not converged", p.Workers)
-		}
-		for s := range many.Values {
-			if d := math.Abs(many.Values[s] - one.Values[s]); d > many.Error+one.Error {
-				t.Fatalf("%d workers, state %d: %v, one worker %v", p.Workers, s, many.Values[s], one.Values[s])
+	room, goals := slippery(t, rng, 105, 0.2)
+	for _, x := range []struct {
+		m     *sparse.MDP
+		theta []float64
+	}{{mixing, mixing.Reward("r").States.Dense(n)}, {room, goals}} {
+		p := sparse.Problem{Discount: 0.9, States: x.theta, Tolerance: 1e-4, Workers: 1}
+		one := solve(t, x.m, p)
+		for p.Workers = 2; p.Workers <= 4; p.Workers += 2 {
+			many := solve(t, x.m, p)
+			if !many.Converged || many.Error != one.Error || many.Sweeps != one.Sweeps ||
+				!slices.Equal(many.Values, one.Values) || !slices.Equal(many.Policy, one.Policy) {
+				t.Errorf("seed %d: %d workers find something else than one", *seed, p.Workers)
 			}
 		}
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	stopped, err := m.Solve(ctx, p)
-	if err != nil || stopped.Converged {
-		t.Fatalf("stopped solve: converged %v, error %v", stopped.Converged, err)
-	}
-	for s := range stopped.Values {
-		if d := math.Abs(stopped.Values[s] - one.Values[s]); d > stopped.Error+one.Error {
-			t.Fatalf("stopped, state %d: off by %g, bound %g", s, d, stopped.Error)
+}
+
+// Whatever the tolerance, and wherever the context ends, the error bound holds.
+func TestErrorBoundsTheDistance(t *testing.T) {
+	rng := rand.New(rand.NewPCG(*seed, 3))
+	for _, slip := range []float64{0, 0.2, 0.9} {
+		m, theta := slippery(t, rng, 20, slip)
+		for _, gamma := range []float64{0.9, 0.999} {
+			p := sparse.Problem{Discount: gamma, States: theta, Tolerance: 1e-13}
+			exact := solve(t, m, p)
+			if !exact.Converged || exact.Error > 1e-8 {
+				t.Errorf("slip %v, discount %v: error %g", slip, gamma, exact.Error)
+			}
+			for p.Tolerance = 1; p.Tolerance > 1e-9; p.Tolerance /= 1000 {
+				sol := solve(t, m, p)
+				if !sol.Converged || sol.Error > p.Tolerance {
+					t.Errorf("slip %v, discount %v, tolerance %g: error %g", slip, gamma, p.Tolerance, sol.Error)
+				}
+				within(t, sol, exact)
+			}
+			for rounds := range 6 {
+				ctx, cancel := context.WithCancel(context.Background())
+				left := rounds
+				p.Progress = func(sparse.Progress) {
+					if left--; left < 0 {
+						cancel()
+					}
+				}
+				if rounds == 0 {
+					cancel()
+				}
+				sol, err := m.Solve(ctx, p)
+				cancel()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if rounds == 0 && sol.Converged {
+					t.Error("converged without a sweep")
+				}
+				within(t, sol, exact)
+			}
 		}
 	}
+}
+
+// Rewards in other units are worth as much in those units, to the bit.
+func TestSolveInAnyUnit(t *testing.T) {
+	rng := rand.New(rand.NewPCG(*seed, 8))
+	m, theta := slippery(t, rng, 20, 0.2)
+	p := sparse.Problem{Discount: 0.99, States: theta}
+	want := solve(t, m, p)
+	for _, exponent := range []int{-900, -30, 1, 900} {
+		p.States = slices.Clone(theta)
+		for s := range p.States {
+			p.States[s] = math.Ldexp(theta[s], exponent)
+		}
+		sol := solve(t, m, p)
+		for s, x := range want.Values {
+			if sol.Values[s] != math.Ldexp(x, exponent) {
+				t.Fatalf("seed %d, unit 2^%d, state %d: %v, want %v", *seed, exponent, s, sol.Values[s], math.Ldexp(x, exponent))
+			}
+		}
+	}
+}
+
+// Values come from the far end of a room in a few sweeps, however its states are numbered.
+func TestSolveTakesFewSweepsInAnyOrder(t *testing.T) {
+	rng := rand.New(rand.NewPCG(*seed, 4))
+	m, theta := slippery(t, rng, 70, 0)
+	for _, gamma := range []float64{0.9, 0.99, 0.9999} {
+		if sol := solve(t, m, sparse.Problem{Discount: gamma, States: theta}); !sol.Converged || sol.Sweeps > 30 {
+			t.Errorf("seed %d, discount %v: %d sweeps, converged %v", *seed, gamma, sol.Sweeps, sol.Converged)
+		}
+	}
+}
+
+// Policies of ugly models, with components of every size, against exact rational solutions.
+func TestEvaluationAgainstRationals(t *testing.T) {
+	rng := rand.New(rand.NewPCG(*seed, 5))
+	for i := range 300 {
+		m := sparsetest.Random(rng, 24, false)
+		gamma := []float64{0.5, 0.875, 1 - 0x1p-10}[rng.IntN(3)]
+		policy, theta := make([]uint32, m.NumStates()), make([]float64, m.NumStates())
+		exact := make([]*big.Rat, m.NumStates())
+		for s := range policy {
+			policy[s] = sparse.None
+			if lo, hi := m.Choices(uint32(s)); lo < hi {
+				policy[s] = lo + rng.Uint32N(hi-lo)
+			}
+			theta[s] = float64(rng.IntN(9)-4) / 4
+			exact[s] = new(big.Rat).SetFloat64(theta[s])
+		}
+		want := lptest.Evaluate(m, policy, gamma, exact)
+		sol := solve(t, m, sparse.Problem{Discount: gamma, States: theta, Policy: policy})
+		if !sol.Converged {
+			t.Errorf("seed %d, model %d: not converged", *seed, i)
+		}
+		for s, x := range want {
+			d := new(big.Rat).SetFloat64(sol.Values[s])
+			if d.Sub(d, x).Abs(d).Cmp(new(big.Rat).SetFloat64(sol.Error)) > 0 {
+				t.Fatalf("seed %d, model %d, state %d: %v within %g, want %v", *seed, i, s, sol.Values[s], sol.Error, x.FloatString(20))
+			}
+		}
+	}
+}
+
+// Larger models, in which policies change in many rounds, against dense solutions.
+func TestSolveAgainstDenseEvaluation(t *testing.T) {
+	rng := rand.New(rand.NewPCG(*seed, 6))
+	for i := range 60 {
+		m := sparsetest.Random(rng, 200, false)
+		gamma := []float64{0.9, 0.99, 0.999}[rng.IntN(3)]
+		theta, choices := make([]float64, m.NumStates()), make([]float64, m.NumChoices())
+		for s := range theta {
+			theta[s] = float64(rng.IntN(5)-2) / 4
+		}
+		for c := range choices {
+			choices[c] = float64(rng.IntN(5)-2) / 4
+		}
+		p := sparse.Problem{Discount: gamma, States: theta, Choices: choices}
+		sol := solve(t, m, p)
+		value := sparsetest.Evaluate(m, sol.Policy, gamma, theta, choices)
+		lost := 4 * sol.Error / (1 - gamma) // by choices that the error cannot tell from the best
+		for s, x := range value {
+			if d := math.Abs(x - sol.Values[s]); !sol.Converged || d > sol.Error+lost {
+				t.Fatalf("seed %d, model %d, state %d: %v within %g, its policy earns %v", *seed, i, s, sol.Values[s], sol.Error, x)
+			}
+		}
+		// No choice is better than the policy's.
+		for s := range uint32(m.NumStates()) {
+			lo, hi := m.Choices(s)
+			for c := lo; c < hi; c++ {
+				if q := theta[s] + choices[c] + gamma*m.Expectation(c, value); q > value[s]+2*lost {
+					t.Fatalf("seed %d, model %d, state %d: choice %d earns %v, the policy %v", *seed, i, s, c, q, value[s])
+				}
+			}
+		}
+	}
+}
+
+// Backup is the same arithmetic however probabilities are stored, and Expectation's.
+func TestBackupInEveryRepresentation(t *testing.T) {
+	rng := rand.New(rand.NewPCG(*seed, 7))
+	for i := range 300 {
+		m := sparsetest.Random(rng, 30, i%3 == 0)
+		n := m.NumStates()
+		raw := make([]float64, m.NumBranches())
+		m.Probabilities().Copy(raw, 0)
+		parts := sparse.Parts{ChoiceStart: m.ChoiceStarts(), BranchStart: m.BranchStarts(), Target: m.AllTargets(), Probability: sparse.RawFloats(raw)}
+		stored, err := sparse.New(parts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		halves := sparse.Parts{ChoiceStart: m.ChoiceStarts(), BranchStart: make([]uint32, m.NumChoices()+1), Probability: sparse.ConstantFloats(2*m.NumChoices(), 0.5)}
+		for c := range uint32(m.NumChoices()) {
+			targets := m.Targets(c)
+			halves.Target = append(halves.Target, targets[0], targets[len(targets)-1])
+			halves.BranchStart[c+1] = 2 * (c + 1)
+		}
+		even, err := sparse.New(halves)
+		if err != nil {
+			t.Fatal(err)
+		}
+		theta, v, choices := make([]float64, n), make([]float64, n), make([]float64, m.NumChoices())
+		for s := range v {
+			theta[s], v[s] = rng.NormFloat64(), rng.NormFloat64()
+		}
+		for c := range choices {
+			choices[c] = rng.NormFloat64()
+		}
+		lo := rng.Uint32N(uint32(n) + 1)
+		hi := lo + rng.Uint32N(uint32(n)+1-lo)
+		for _, model := range []*sparse.MDP{m, stored, even} {
+			for _, reward := range [][]float64{nil, choices} {
+				out := make([]float64, n)
+				model.Backup(lo, hi, 0.9, theta, reward, v, out)
+				for s := range uint32(n) {
+					want := backup(model, s, 0.9, theta, reward, v)
+					if s < lo || s >= hi {
+						want = 0
+					}
+					if out[s] != want {
+						t.Fatalf("seed %d, model %d, state %d: %v, want %v", *seed, i, s, out[s], want)
+					}
+				}
+			}
+		}
+	}
+}
+
+// backup returns the backed-up value of one state.
+func backup(m *sparse.MDP, state uint32, gamma float64, theta, choices, v []float64) float64 {
+	best := math.Inf(-1)
+	lo, hi := m.Choices(state)
+	for c := lo; c < hi; c++ {
+		q := gamma * m.Expectation(c, v)
+		if choices != nil {
+			q += choices[c]
+		}
+		best = max(best, q)
+	}
+	if lo == hi {
+		return theta[state]
+	}
+	return theta[state] + best
 }
 
 // Negative rewards made modified policy iteration cycle when it started anywhere.
