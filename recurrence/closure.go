@@ -29,44 +29,44 @@ func (d direction) turn() direction { return up + down - d }
 
 // forward returns the states of region that can be reached from start without leaving it.
 func (g *graph) forward(start uint32, region sparse.Bitset, memory *scratch) sparse.Bitset {
-	fresh, pending := memory.clone(region), memory.set(64*len(region))
-	fresh.Clear(start)
-	pending.Set(start)
+	// Only what is in the region counts of what is marked.
+	marked, done := memory.set(64*len(region)), memory.set(64*len(region))
+	marked.Set(start)
 	more := true
 	for pass, d := 0, up; more && pass < forwardPasses; pass, d = pass+1, d.turn() {
-		more = g.push(fresh, pending, d)
+		more = g.push(marked, done, region, d)
 	}
 	if more {
-		queue := memory.take(fresh.Count() + pending.Count())
-		g.pushQueue(fresh, pending, queue)
+		queue := memory.take(region.Count())
+		g.pushQueue(marked, done, region, queue)
 		memory.free(queue)
 	}
-	memory.freeSets(pending)
+	memory.freeSets(done)
 	for i, w := range region {
-		fresh[i] = w &^ fresh[i]
+		marked[i] &= w
 	}
-	return fresh
+	return marked
 }
 
-// push follows the edges of the pending states and takes what is fresh from there to pending. It
-// reports whether some state may be pending in the end.
-func (g *graph) push(fresh, pending sparse.Bitset, d direction) (more bool) {
-	for j := range pending {
+// push marks where the marked states of the region lead that are not done, and makes them done. It
+// reports whether there was one. Whether a target is marked already cannot be predicted, so that
+// is not asked.
+func (g *graph) push(marked, done, region sparse.Bitset, d direction) (more bool) {
+	for j := range region {
 		i := j
 		if d == down {
-			i = len(pending) - 1 - j
+			i = len(region) - 1 - j
 		}
-		for pending[i] != 0 {
-			bit := bits.TrailingZeros64(pending[i])
-			if d == down {
-				bit = 63 - bits.LeadingZeros64(pending[i])
+		for {
+			now := marked[i] & region[i] &^ done[i]
+			if now == 0 {
+				break
 			}
-			pending[i] &^= 1 << bit
-			for _, t := range g.next(uint32(i<<6 | bit)) {
-				if fresh.Has(t) {
-					fresh.Clear(t)
-					pending.Set(t)
-					more = more || (int(t>>6) < i) == (d == up)
+			more = true
+			done[i] |= now
+			for ; now != 0; now &= now - 1 {
+				for _, t := range g.next(uint32(i<<6 | bits.TrailingZeros64(now))) {
+					marked[t>>6] |= 1 << (t & 63)
 				}
 			}
 		}
@@ -74,13 +74,15 @@ func (g *graph) push(fresh, pending sparse.Bitset, d direction) (more bool) {
 	return more
 }
 
-// pushQueue follows the edges of the pending states, and of all that is found fresh, until nothing
-// is left. The queue has room for all of them.
-func (g *graph) pushQueue(fresh, pending sparse.Bitset, queue []uint32) {
+// pushQueue completes what push began. The queue has room for the region.
+func (g *graph) pushQueue(marked, done, region sparse.Bitset, queue []uint32) {
 	length := 0
-	for s := range pending.All() {
-		queue[length] = s
-		length++
+	for i := range region {
+		marked[i] &= region[i]
+		for now := marked[i] &^ done[i]; now != 0; now &= now - 1 {
+			queue[length] = uint32(i<<6 | bits.TrailingZeros64(now))
+			length++
+		}
 	}
 	var rows batch
 	for done := 0; done < length; {
@@ -88,8 +90,8 @@ func (g *graph) pushQueue(fresh, pending sparse.Bitset, queue []uint32) {
 		done += n
 		for i := range n {
 			for _, t := range g.target[rows.from[i]:rows.to[i]] {
-				if fresh.Has(t) {
-					fresh.Clear(t)
+				if region.Has(t) && !marked.Has(t) {
+					marked.Set(t)
 					queue[length] = t
 					length++
 				}
@@ -167,12 +169,12 @@ func (b *backward) pass(d direction) {
 				}
 				continue
 			}
+			// Which target it is that is reached cannot be predicted, so all are looked at.
+			hit := uint64(0)
 			for _, t := range b.next(s) {
-				if b.reached.Has(t) {
-					b.reached[i] |= 1 << bit
-					break
-				}
+				hit |= b.reached[t>>6] >> (t & 63)
 			}
+			b.reached[i] |= hit & 1 << bit
 		}
 	}
 }
