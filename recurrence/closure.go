@@ -142,7 +142,7 @@ func (b *backward) pull(first direction) (done bool) {
 		switch {
 		case now == before && pass > 0, now == most:
 			return true
-		case pass > 1 && now < 2*before && now < most/16:
+		case pass > 0 && now < most>>max(4, 16-4*pass):
 			return false
 		}
 		before = now

@@ -23,7 +23,7 @@ func (r *Structure) EndComponents() *Components {
 		classes := r.StronglyConnected()
 		c := &Components{Of: r.memory.take(len(classes.Of))}
 		copy(c.Of, classes.Of)
-		d := &refinement{Structure: r, of: c.Of, count: uint32(classes.count), unused: None}
+		d := &refinement{Structure: r, class: classes.Of, of: c.Of, count: uint32(classes.count), unused: None}
 		d.refine()
 		c.count = renumber(c.Of, r.memory.zeros(int(d.count)), &r.memory)
 		r.components = c
@@ -36,6 +36,7 @@ func (r *Structure) EndComponents() *Components {
 // way in. Without such states a candidate is an end component.
 type refinement struct {
 	*Structure
+	class []uint32 // strongly connected component of each state
 	of    []uint32 // candidate of each state; None: in no end component
 	count uint32   // candidates so far
 
@@ -77,13 +78,11 @@ func (d *refinement) refine() {
 		mixed = mixed || surveys[i].mixed
 	}
 	if mixed {
-		d.prepare(size)
-		for s, k := range d.of {
-			if k != None {
-				d.drop(uint32(s))
-			}
-		}
-		d.drain()
+		d.before = d.Predecessors()
+		d.trim(size)
+		d.count = uint32(renumber(d.of, d.memory.zeros(int(d.count)), &d.memory))
+		d.prepare()
+		d.assess(size)
 		for len(d.waiting) > 0 {
 			k := d.waiting[len(d.waiting)-1]
 			d.waiting = d.waiting[:len(d.waiting)-1]
@@ -139,24 +138,88 @@ func (d *refinement) mixed(s uint32) bool {
 	return false
 }
 
+// trim takes out the states without a choice that stays, and those that lose their last one by it.
+func (d *refinement) trim(size []uint32) {
+	for s, k := range d.of {
+		if k != None && size[k] > 1 && !d.canStay(uint32(s)) {
+			d.of[s] = None
+			d.gone = append(d.gone, uint32(s))
+		}
+	}
+	for len(d.gone) > 0 {
+		s := d.gone[len(d.gone)-1]
+		d.gone = d.gone[:len(d.gone)-1]
+		for _, p := range d.before.Of(s) {
+			if d.of[p] == d.class[s] && !d.canStay(p) {
+				d.of[p] = None
+				d.gone = append(d.gone, p)
+			}
+		}
+	}
+}
+
 // prepare makes what refining needs beyond the partition.
-func (d *refinement) prepare(size []uint32) {
+func (d *refinement) prepare() {
 	n := len(d.of)
-	d.before = d.Predecessors()
 	d.dead = d.memory.set(d.m.NumBranches())
 	d.lostOut, d.lostIn, d.seen = d.memory.set(n), d.memory.set(n), d.memory.set(n)
-	d.states, d.at = d.memory.take(n), d.memory.take(n)
-	d.start, d.end, d.first = d.memory.take(len(size)), d.memory.take(len(size)), d.memory.take(len(size))
+	d.at = d.memory.take(n)
+	d.start, d.end, d.first = d.memory.take(int(d.count)), d.memory.zeros(int(d.count)), d.memory.take(int(d.count))
+	for _, k := range d.of {
+		if k != None {
+			d.end[k]++
+		}
+	}
 	total := uint32(0)
-	for k, members := range size {
+	for k, members := range d.end {
 		d.start[k], d.end[k], d.first[k] = total, total, None
 		total += members
 	}
+	d.states = d.memory.take(int(total))
 	for s, k := range d.of {
 		if k != None {
 			at := d.end[k]
 			d.end[k]++
 			d.states[at], d.at[s] = uint32(s), at
+		}
+	}
+}
+
+// assess notes what the candidates have lost that their strongly connected component had.
+func (d *refinement) assess(size []uint32) {
+	for s := range uint32(len(d.of)) {
+		class := d.class[s]
+		if size[class] == 1 {
+			continue
+		}
+		if d.of[s] == None {
+			for _, t := range d.g.next(s) {
+				if d.of[t] != None && d.class[t] == class {
+					d.note(t, d.lostIn)
+				}
+			}
+			continue
+		}
+		lo, hi := d.m.Choices(s)
+		for c := lo; c < hi; c++ {
+			if !leaves(d.m.Targets(c), d.of, d.of[s]) {
+				continue
+			}
+			d.bury(c)
+			lost := false
+			for _, t := range d.m.Targets(c) {
+				switch {
+				case d.class[t] != class:
+				case d.of[t] == None:
+					lost = true
+				case !d.leads(s, t):
+					d.note(t, d.lostIn)
+					lost = true
+				}
+			}
+			if lost {
+				d.note(s, d.lostOut)
+			}
 		}
 	}
 }
@@ -176,8 +239,8 @@ func (d *refinement) live(c uint32) bool {
 	return !d.dead.Has(b)
 }
 
-// drop kills the choices of a state that can leave its strongly connected component. What leads out
-// of that is on no cycle, so only ways inside are lost.
+// drop kills the choices of a state that can leave its candidate, which is strongly connected with
+// them. What leads out of that is on no cycle, so only ways inside are lost.
 func (d *refinement) drop(s uint32) {
 	k := d.of[s]
 	lo, hi := d.m.Choices(s)
@@ -202,11 +265,8 @@ func leaves(targets, of []uint32, candidate uint32) bool {
 // kill makes a choice of a state dead and notes what is lost with it; within says that only its
 // branches inside the candidate matter. Where another choice leads to the same state, nothing is.
 func (d *refinement) kill(s, choice uint32, within bool) {
-	lo, hi := d.m.Branches(choice)
-	for b := lo; b < hi; b++ {
-		d.dead.Set(b)
-	}
-	lost := false
+	d.bury(choice)
+	lost := !within
 	for _, t := range d.m.Targets(choice) {
 		if d.of[t] == d.of[s] && !d.leads(s, t) || d.of[t] != d.of[s] && d.of[t] != None && !within {
 			d.note(t, d.lostIn)
@@ -215,6 +275,14 @@ func (d *refinement) kill(s, choice uint32, within bool) {
 	}
 	if lost {
 		d.note(s, d.lostOut)
+	}
+}
+
+// bury makes a choice dead.
+func (d *refinement) bury(choice uint32) {
+	lo, hi := d.m.Branches(choice)
+	for b := lo; b < hi; b++ {
+		d.dead.Set(b)
 	}
 }
 

@@ -115,13 +115,6 @@ func (m *scratch) set(n int) sparse.Bitset {
 	return x
 }
 
-// clone returns a copy of a set.
-func (m *scratch) clone(set sparse.Bitset) sparse.Bitset {
-	x := reuse(&m.sets, len(set))
-	copy(x, set)
-	return x
-}
-
 // reuse takes the smallest slice that is large enough out of spare, or makes one.
 func reuse[S ~[]T, T any](spare *[]S, n int) S {
 	best := -1
@@ -146,8 +139,20 @@ func (m *scratch) zeros(n int) []uint32 {
 	return x
 }
 
-// free hands memory back.
-func (m *scratch) free(x ...[]uint32) { m.spare = append(m.spare, x...) }
+// free hands memory back; nil is none.
+func (m *scratch) free(x ...[]uint32) {
+	for _, x := range x {
+		if cap(x) > 0 {
+			m.spare = append(m.spare, x)
+		}
+	}
+}
 
-// freeSets hands sets back.
-func (m *scratch) freeSets(x ...sparse.Bitset) { m.sets = append(m.sets, x...) }
+// freeSets hands sets back; nil is none.
+func (m *scratch) freeSets(x ...sparse.Bitset) {
+	for _, x := range x {
+		if cap(x) > 0 {
+			m.sets = append(m.sets, x)
+		}
+	}
+}

@@ -4,18 +4,19 @@ import "offswitch/sparse"
 
 // tarjan is Tarjan's algorithm as Pearce (2016) arranged it: one rank a state, 0 while not visited,
 // the least position on the path that is known to be reached while its component is open, and
-// counting down from the top once it is closed, so that a single comparison ignores closed components; path
-// and open states share one array.
+// counting down from the top once it is closed, so that a single comparison ignores closed
+// components; path and open states share one array.
 type tarjan struct {
 	graph
-	dead   sparse.Bitset // edges that do not count; nil: all count
 	rank   []uint32
+	next   uint32        // position on the path of the next state visited
+	last   uint32        // rank of the next component closed
+	dead   sparse.Bitset // edges that do not count; nil: all count
+	start  []uint32      // first edge of each state: one look-up instead of two that wait for each other
 	stack  []uint32      // the path from the left, finished states of open components from the right
 	edge   []uint32      // next edge of each state on the path
 	inner  sparse.Bitset // positions on the path whose state reaches an earlier one: not the first of its component
-	next   uint32
 	memory *scratch
-	last   uint32 // rank of the last component closed, minus one
 }
 
 // newTarjan prepares to rank the states whose rank is 0; others count as closed.
@@ -25,18 +26,29 @@ func newTarjan(g graph, rank []uint32, memory *scratch) *tarjan {
 
 // reserve makes room for visiting so many states.
 func (t *tarjan) reserve(states int) {
+	if t.start == nil {
+		t.start = t.choiceStart
+		if t.branchStart != nil {
+			t.start = t.memory.take(t.states() + 1)
+			for s := range t.start {
+				t.start[s] = t.bound(uint32(s))
+			}
+		}
+	}
 	if len(t.stack) < states {
-		t.release()
+		t.memory.free(t.stack, t.edge)
+		t.memory.freeSets(t.inner)
 		t.stack, t.edge, t.inner = t.memory.take(states), t.memory.take(states), t.memory.set(states)
 	}
 }
 
+// release hands back what reserve took.
 func (t *tarjan) release() {
-	if t.stack != nil {
-		t.memory.free(t.stack, t.edge)
-		t.memory.freeSets(t.inner)
+	t.memory.free(t.stack, t.edge)
+	t.memory.freeSets(t.inner)
+	if t.branchStart != nil {
+		t.memory.free(t.start)
 	}
-	t.stack, t.edge, t.inner = nil, nil, nil
 }
 
 // close makes a set one component.
@@ -67,10 +79,10 @@ func (t *tarjan) finish() int {
 
 // search ranks a state that has no rank, and what it can reach.
 func (t *tarjan) search(v uint32) {
-	rank, stack, edge, inner, target, dead := t.rank, t.stack, t.edge, t.inner, t.target, t.dead
+	start, rank, stack, edge, inner, target, dead := t.start, t.rank, t.stack, t.edge, t.inner, t.target, t.dead
 	next, last := t.next, t.last
 	depth, open := 0, len(stack)
-	e, end := t.bound(v), t.bound(v+1)
+	e, end := start[v], start[v+1]
 	low, reaches := next, false
 	rank[v] = next
 	next++
@@ -91,7 +103,7 @@ func (t *tarjan) search(v uint32) {
 				}
 				depth++
 				rank[v] = low
-				v, e, end = w, t.bound(w), t.bound(w+1)
+				v, e, end = w, start[w], start[w+1]
 				low, reaches = next, false
 				rank[v] = next
 				next++
@@ -120,7 +132,7 @@ func (t *tarjan) search(v uint32) {
 		depth--
 		r := rank[v]
 		v, e, reaches = stack[depth], edge[depth], inner.Has(uint32(depth))
-		end, low = t.bound(v+1), rank[v]
+		end, low = start[v+1], rank[v]
 		if r < low {
 			low, reaches = r, true
 		}
