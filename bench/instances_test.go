@@ -15,7 +15,16 @@ import (
 type subject struct {
 	name     string
 	explored bool // made by sparse.Explore
+	most     int  // the largest size that is measured; 0: any
 	make     func(tb testing.TB, states int) *sparse.MDP
+}
+
+// limit returns the largest size to measure.
+func (s *subject) limit() int {
+	if s.most > 0 {
+		return min(s.most, *largest)
+	}
+	return *largest
 }
 
 const slip = 0.2
@@ -25,7 +34,7 @@ const slip = 0.2
 func subjects() []subject {
 	var all []subject
 	add := func(name, family string, o Options) {
-		all = append(all, subject{name, true, func(tb testing.TB, states int) *sparse.MDP {
+		all = append(all, subject{name, true, 0, func(tb testing.TB, states int) *sparse.MDP {
 			o.States, o.Seed = states, 1
 			return generate(tb, family, o)
 		}})
@@ -37,7 +46,7 @@ func subjects() []subject {
 		add("slip"+family, family, Options{Slip: slip})
 	}
 	for _, family := range models.Families() {
-		all = append(all, subject{family.Name, family.Explored, func(_ testing.TB, states int) *sparse.MDP {
+		all = append(all, subject{family.Name, family.Explored, family.Most, func(_ testing.TB, states int) *sparse.MDP {
 			return family.Make(states)
 		}})
 	}
@@ -170,7 +179,7 @@ func instanceOf(tb testing.TB, s subject, states int, order string) *instance {
 // everyInstance runs f on each subject, size and order.
 func everyInstance(b *testing.B, f func(b *testing.B, x *instance)) {
 	for _, s := range subjects() {
-		for states := 10_000; states <= *largest; states *= 10 {
+		for states := 10_000; states <= s.limit(); states *= 10 {
 			for _, order := range []string{local, scattered} {
 				b.Run(fmt.Sprintf("%s/%d/%s", s.name, states, order), func(b *testing.B) {
 					f(b, instanceOf(b, s, states, order))
