@@ -15,7 +15,8 @@ var sureRounds = 4
 // Krakovna & Kramar's Proposition 1 needs.
 //
 // The states that can reach the target at all are an upper bound; those that can by choices that
-// surely stay within the bound are a better one, and a bound that stays the same is the answer.
+// surely stay within the bound are a better one, and a bound that stays the same is the answer. Where
+// everything is deterministic the first one is.
 // A few rounds settle most models. What they leave open is decided on the model's end
 // components. O(states + branches · choices of a state).
 func (r *Structure) AlmostSure(target sparse.Bitset) sparse.Bitset {
@@ -32,7 +33,7 @@ func (r *Structure) AlmostSure(target sparse.Bitset) sparse.Bitset {
 			r.memory.free(queue)
 		}
 		bound = b.reached
-		if bound.Count() == size || r.closed(bound) {
+		if r.m.Deterministic() || bound.Count() == size || r.closed(bound) {
 			return bound
 		}
 	}

@@ -14,7 +14,7 @@ import (
 // How many passes there are before a queue takes over. Tests make them few.
 var (
 	forwardPasses  = 64 // each only costs what is new in it, and a look at every word
-	backwardPasses = 8  // each looks at every state not yet reached
+	backwardPasses = 16 // each looks at every state not yet reached
 )
 
 // direction is the order of a pass: the exclusive or with it turns the position of a bit around.
