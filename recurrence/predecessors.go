@@ -23,7 +23,7 @@ func (p *Predecessors) transpose(g graph, workers int, memory *scratch) {
 	// Two numbers a target, together because they are needed together: how many sources it has, and 1
 	// + the last one that was met; then where the next one goes, and again the last.
 	tally := memory.zeros(2 * n)
-	shares(n, workers, func(_ int, lo, hi uint32) { g.countSources(lo, hi, tally) })
+	shares(n, workers, func(lo, hi uint32) { g.countSources(lo, hi, tally) })
 	p.start = memory.take(n + 1)
 	total := uint32(0)
 	for t := range n {
@@ -32,7 +32,7 @@ func (p *Predecessors) transpose(g graph, workers int, memory *scratch) {
 	}
 	p.start[n] = total
 	p.from = memory.take(int(total))
-	shares(n, workers, func(_ int, lo, hi uint32) { g.writeSources(lo, hi, tally, p.from) })
+	shares(n, workers, func(lo, hi uint32) { g.writeSources(lo, hi, tally, p.from) })
 	memory.free(tally)
 }
 
@@ -71,15 +71,17 @@ func (g *graph) writeSources(lo, hi uint32, tally, sources []uint32) {
 	}
 }
 
-// shares calls f for each worker with an equal share of 0..n-1, in one goroutine each.
-func shares(n, workers int, f func(worker int, lo, hi uint32)) {
+// shares calls f for each worker with about an equal share of 0..n-1, in one goroutine each. Shares
+// begin at multiples of 64, so that no two have a word of a set in common.
+func shares(n, workers int, f func(lo, hi uint32)) {
 	if workers == 1 {
-		f(0, 0, uint32(n))
+		f(0, uint32(n))
 		return
 	}
+	words := (n + 63) / 64
 	var wait sync.WaitGroup
 	for w := range workers {
-		wait.Go(func() { f(w, uint32(n*w/workers), uint32(n*(w+1)/workers)) })
+		wait.Go(func() { f(uint32(words*w/workers*64), uint32(min(words*(w+1)/workers*64, n))) })
 	}
 	wait.Wait()
 }

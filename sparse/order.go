@@ -2,6 +2,7 @@ package sparse
 
 import (
 	"cmp"
+	"context"
 	"math/bits"
 	"runtime"
 	"slices"
@@ -92,7 +93,7 @@ func touch[T uint8 | uint32](r *rowsAhead, column []T, rows int) {
 // 12 bytes a state and 4 a branch.
 func CuthillMcKee(m *MDP) []uint32 {
 	n := m.NumStates()
-	start, before := m.transpose()
+	start, before := m.predecessors(context.Background())
 	degree := make([]uint32, n)
 	for s := range degree {
 		lo, hi := m.BranchesOf(uint32(s))
@@ -162,27 +163,6 @@ func byDegree(degree []uint32) []uint32 {
 		next[i]++
 	}
 	return states
-}
-
-// transpose returns, for each state, the states with a branch to it, one entry a branch, in
-// increasing order: those of state s are from[start[s]:start[s+1]].
-func (m *MDP) transpose() (start, from []uint32) {
-	n := m.NumStates()
-	// While filling, start[t+1] is where the next predecessor of t goes.
-	start, from = make([]uint32, n+2), make([]uint32, len(m.target))
-	for _, t := range m.target {
-		start[t+2]++
-	}
-	for t := 2; t < len(start); t++ {
-		start[t] += start[t-1]
-	}
-	for s := range uint32(n) {
-		for _, t := range m.Successors(s) {
-			from[start[t+1]] = s
-			start[t+1]++
-		}
-	}
-	return start[:n+1], from
 }
 
 // Relabel returns the model with its states in another order: state i of the result is state

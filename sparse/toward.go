@@ -53,6 +53,7 @@ func (s *solver) towardReward(ctx context.Context) []uint32 {
 
 // predecessors returns, for each state t, the states from[begin[t]:begin[t+1]] of the branches that
 // lead to t, in ascending order, one entry a branch. They are worthless when the context has ended.
+// O(states + branches), on one core.
 func (m *MDP) predecessors(ctx context.Context) (begin, from []uint32) {
 	n := m.NumStates()
 	begin = make([]uint32, n+2) // begin[t+1] is where the next branch to t goes
