@@ -62,6 +62,9 @@ of the goals that training allows the agent avoids the off switch. Exit code 0: 
 				return err
 			}
 			s.code = exitCode(a.Applies)
+			if a.Partial {
+				s.code = exitUndecided
+			}
 			return s.answer(o.json, report(a), func(w io.Writer) error { return a.WriteText(w, terminals) })
 		},
 	}
