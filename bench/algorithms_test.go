@@ -113,8 +113,10 @@ func backwardSearch(x *instance) func() {
 	return func() { search.Backward(before, x.target) }
 }
 
-func solve(x *instance) func() {
-	p := sparse.Problem{Discount: 0.99, States: x.reward}
+func solve(x *instance) func() { return solving(x, 0.99) }
+
+func solving(x *instance, discount float64) func() {
+	p := sparse.Problem{Discount: discount, States: x.reward}
 	return func() {
 		if _, err := x.Solve(context.Background(), p); err != nil {
 			panic(err)

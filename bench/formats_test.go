@@ -54,6 +54,26 @@ func readPRISM(files encoded) (*sparse.MDP, error) {
 	})
 }
 
+// encode returns a model as files, and their size in bytes.
+func encode(tb testing.TB, f format, m *sparse.MDP) (files encoded, size int) {
+	buffers := make(map[string]*bytes.Buffer)
+	err := f.write(func(suffix string) (io.Writer, error) {
+		buffers[suffix] = new(bytes.Buffer)
+		return buffers[suffix], nil
+	}, m)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	files = make(encoded)
+	for suffix, x := range buffers {
+		files[suffix] = x.Bytes()
+		size += x.Len()
+	}
+	return files, size
+}
+
+func discard(string) (io.Writer, error) { return io.Discard, nil }
+
 // everyFormat runs a benchmark on slippery grids and random environments, whose probabilities are
 // few and many, as files of each format. run does the work once.
 func everyFormat(b *testing.B, run func(b *testing.B, f format, files encoded, m *sparse.MDP)) {
@@ -65,19 +85,7 @@ func everyFormat(b *testing.B, run func(b *testing.B, f format, files encoded, m
 			}
 			b.Run(fmt.Sprintf("%s/%s/%d", f.name, family, o.States), func(b *testing.B) {
 				m := generate(b, family, o)
-				buffers := make(map[string]*bytes.Buffer)
-				err := f.write(func(suffix string) (io.Writer, error) {
-					buffers[suffix] = new(bytes.Buffer)
-					return buffers[suffix], nil
-				}, m)
-				if err != nil {
-					b.Fatal(err)
-				}
-				files, size := make(encoded), 0
-				for suffix, x := range buffers {
-					files[suffix] = x.Bytes()
-					size += x.Len()
-				}
+				files, size := encode(b, f, m)
 				b.SetBytes(int64(size))
 				b.ResetTimer()
 				run(b, f, files, m)
@@ -108,7 +116,7 @@ func BenchmarkRead(b *testing.B) {
 func BenchmarkWrite(b *testing.B) {
 	everyFormat(b, func(b *testing.B, f format, _ encoded, m *sparse.MDP) {
 		for b.Loop() {
-			if err := f.write(func(string) (io.Writer, error) { return io.Discard, nil }, m); err != nil {
+			if err := f.write(discard, m); err != nil {
 				b.Fatal(err)
 			}
 		}

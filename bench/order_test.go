@@ -29,13 +29,6 @@ func atRandom(m *sparse.MDP) []uint32 {
 	return order
 }
 
-// gridSweep returns one Bellman backup of every state, on one core.
-func gridSweep(m *sparse.MDP) func() {
-	n := m.NumStates()
-	theta, v, out := m.Rewards()[0].States.Dense(n), make([]float64, n), make([]float64, n)
-	return func() { m.Backup(0, uint32(n), 0.99, theta, nil, v, out) }
-}
-
 // onScatteredGrids runs a benchmark on grids whose states come in random order.
 func onScatteredGrids(b *testing.B, f func(b *testing.B, m *sparse.MDP)) {
 	for _, slip := range []float64{0, 0.2} {
@@ -53,7 +46,7 @@ func BenchmarkOrderedSweep(b *testing.B) {
 	onScatteredGrids(b, func(b *testing.B, m *sparse.MDP) {
 		for _, order := range relabellings {
 			b.Run(order.name, func(b *testing.B) {
-				run := gridSweep(m.Relabel(order.of(m)))
+				run := sweep(newInstance(m.Relabel(order.of(m))))
 				for b.Loop() {
 					run()
 				}
@@ -80,7 +73,7 @@ func BenchmarkOrder(b *testing.B) {
 			}
 		})
 		b.Run("sweep-before", func(b *testing.B) {
-			run := gridSweep(m)
+			run := sweep(newInstance(m))
 			for b.Loop() {
 				run()
 			}

@@ -5,19 +5,26 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"offswitch/sparse"
 )
 
-var write = flag.Bool("write", false, "measure the tables of README.md anew, at sizes up to -largest, and write them there")
+var write = flag.String("write", "", "measure the tables of README.md with names that match `REGEXP` anew, at sizes up to -largest, and write them there")
 
 const readme = "README.md"
 
 // TestTable fills in the tables of README.md.
 func TestTable(t *testing.T) {
-	if !*write {
+	if *write == "" {
 		t.Skip("only with -write")
+	}
+	wanted, err := regexp.Compile(*write)
+	if err != nil {
+		t.Fatal(err)
 	}
 	text, err := os.ReadFile(readme)
 	if err != nil {
@@ -31,7 +38,13 @@ func TestTable(t *testing.T) {
 		{"families", familyTable},
 		{"public", publicTable},
 		{"growth", growthTable},
+		{"order", orderTable},
+		{"solve", solveTable},
+		{"files", filesTable},
 	} {
+		if !wanted.MatchString(table.name) {
+			continue
+		}
 		start, end := fmt.Sprintf("<!-- %s -->\n", table.name), fmt.Sprintf("<!-- end of %s -->\n", table.name)
 		before, rest, ok := strings.Cut(out, start)
 		_, after, closed := strings.Cut(rest, end)
@@ -71,6 +84,73 @@ func familyTable(t *testing.T) string {
 			fmt.Fprint(&b, " |")
 		}
 		fmt.Fprintf(&b, " %.0f, %.0f |\n", allocated(stronglyConnected(x))/n, allocated(endComponents(x))/n)
+	}
+	return b.String()
+}
+
+// orderTable measures sweeps of scattered grids, and what it takes to bring those into order.
+func orderTable(t *testing.T) string {
+	var b strings.Builder
+	fmt.Fprintln(&b, "| family | states | sweep scattered, ns/state | breadth first | reverse Cuthill-McKee | finding these orders, in scattered sweeps | relabelling |")
+	fmt.Fprintln(&b, "|---|--:|--:|--:|--:|--:|--:|")
+	for _, family := range []string{"grid", "slipgrid"} {
+		x := instanceOf(t, subjectOf(t, family), *largest, local)
+		m := x.MDP.Relabel(atRandom(x.MDP))
+		n := float64(m.NumStates())
+		ordered := func(order []uint32) float64 { return fastest(sweep(newInstance(m.Relabel(order)))).Seconds() / n * 1e9 }
+		var near, narrow []uint32
+		scatter := fastest(sweep(newInstance(m))).Seconds()
+		breadth := fastest(func() { near = sparse.BreadthFirst(m) }).Seconds()
+		mckee := fastest(func() { narrow = sparse.CuthillMcKee(m) }).Seconds()
+		relabel := fastest(func() { m.Relabel(near) }).Seconds()
+		fmt.Fprintf(&b, "| %s | %.0f | %.1f | %.1f | %.1f | %.1f, %.1f | %.1f |\n", family, n, scatter/n*1e9, ordered(near), ordered(narrow), breadth/scatter, mckee/scatter, relabel/scatter)
+	}
+	return b.String()
+}
+
+// solveTable measures certified solving, at up to a million states.
+func solveTable(t *testing.T) string {
+	discounts := []float64{0.9, 0.99, 0.999}
+	var b strings.Builder
+	b.WriteString("| family | states |")
+	for _, discount := range discounts {
+		fmt.Fprintf(&b, " γ = %v | sweeps |", discount)
+	}
+	fmt.Fprintf(&b, "\n|---|--:|%s\n", strings.Repeat("--:|--:|", len(discounts)))
+	for _, family := range []string{"coinrun", "slipcoinrun", "grid", "slipgrid", "random", "ring", "chain", "components"} {
+		x := instanceOf(t, subjectOf(t, family), min(*largest, 1_000_000), local)
+		fmt.Fprintf(&b, "| %s | %d |", family, x.NumStates())
+		unit := fastest(sweep(x)).Seconds()
+		for _, discount := range discounts {
+			took := fastest(solving(x, discount)).Seconds()
+			fmt.Fprintf(&b, " %.2f s | %.0f |", took, took/unit)
+		}
+		fmt.Fprintln(&b)
+	}
+	return b.String()
+}
+
+// filesTable measures reading and writing a slip grid, at up to a million states.
+func filesTable(t *testing.T) string {
+	var b strings.Builder
+	fmt.Fprintln(&b, "| format | size | read | write |")
+	fmt.Fprintln(&b, "|---|--:|--:|--:|")
+	x := instanceOf(t, subjectOf(t, "slipgrid"), min(*largest, 1_000_000), local)
+	for _, f := range formats {
+		files, size := encode(t, f, x.MDP)
+		rate := func(run func() error) float64 {
+			return float64(size) / 1e6 / fastest(func() {
+				if err := run(); err != nil {
+					t.Fatal(err)
+				}
+			}).Seconds()
+		}
+		reading := rate(func() error {
+			_, err := f.read(files)
+			return err
+		})
+		writing := rate(func() error { return f.write(discard, x.MDP) })
+		fmt.Fprintf(&b, "| %s | %d MB | %.0f MB/s | %.0f MB/s |\n", f.name, size/1_000_000, reading, writing)
 	}
 	return b.String()
 }
