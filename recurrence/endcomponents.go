@@ -52,11 +52,13 @@ func (d *refinement) refine() {
 	}
 	d.memory.freeSets(out)
 	if mixed.Load() {
-		d.before = d.Predecessors()
 		d.trim(size)
 		d.count = uint32(renumber(d.of, d.memory.zeros(int(d.count)), &d.memory))
 		d.prepare()
 		d.assess(size)
+		if len(d.waiting) > 0 {
+			d.before = d.Predecessors()
+		}
 		for len(d.waiting) > 0 {
 			k := d.waiting[len(d.waiting)-1]
 			d.waiting = d.waiting[:len(d.waiting)-1]
@@ -110,18 +112,35 @@ func (d *refinement) mixed(s uint32) bool {
 	return false
 }
 
-// trim takes out the states without a choice that stays, and those that lose their last one by it.
+// trimShare is the share of the states that a pass of trim has to take out for another one to
+// follow. Tests change it.
+var trimShare = 64
+
+// trim takes out the states without a choice that stays, and those that lose their last one by it:
+// by passes as long as these take out many, from the last state to the first because a search
+// numbers states before those they lead to, and then along the predecessors.
 func (d *refinement) trim(size []uint32) {
-	for s, k := range d.of {
-		if k != None && size[k] > 1 && !d.canStay(uint32(s)) {
-			d.of[s] = None
-			d.gone = append(d.gone, uint32(s))
+	for {
+		d.gone = d.gone[:0]
+		for s := uint32(len(d.of)); s > 0; {
+			s--
+			if k := d.of[s]; k != None && size[k] > 1 && !d.canStay(s) {
+				d.of[s] = None
+				d.gone = append(d.gone, s)
+			}
+		}
+		if len(d.gone) == 0 {
+			return
+		}
+		if len(d.gone) < len(d.of)/trimShare {
+			break
 		}
 	}
+	before := d.Predecessors()
 	for len(d.gone) > 0 {
 		s := d.gone[len(d.gone)-1]
 		d.gone = d.gone[:len(d.gone)-1]
-		for _, p := range d.before.Of(s) {
+		for _, p := range before.Of(s) {
 			if d.of[p] == d.class[s] && !d.canStay(p) {
 				d.of[p] = None
 				d.gone = append(d.gone, p)

@@ -15,25 +15,26 @@ var pathSeed = flag.Uint64("pathseed", 1, "seed of the random models of the test
 
 // ways are settings of everything that decides which of several ways an answer takes.
 var ways = []struct {
-	name                                   string
-	giant, forward, backward, budget, sure int
-	workers                                int
+	name                                         string
+	giant, forward, backward, budget, trim, sure int
+	workers                                      int
 }{
-	{"as it is", giantFrom, forwardPasses, backwardPasses, firstBudget, sureRounds, 2},
-	{"one core", 1, 64, 64, 64, 64, 1},
-	{"two cores", 1, 64, 64, 64, 64, 2},
-	{"queues", 1, 0, 0, 1, 1, 3},
-	{"few passes", 1, 1, 1, 4, 2, 2},
-	{"no searches", 1 << 30, 0, 0, 1 << 30, 0, 2},
+	{"as it is", giantFrom, forwardPasses, backwardPasses, firstBudget, trimShare, sureRounds, 2},
+	{"one core", 1, 64, 64, 64, 64, 64, 1},
+	{"two cores", 1, 64, 64, 64, 1000, 64, 2},
+	{"queues", 1, 0, 0, 1, 1, 1, 3},
+	{"few passes", 1, 1, 1, 4, 3, 2, 2},
+	{"no searches", 1 << 30, 0, 0, 1 << 30, 1, 0, 2},
 }
 
 // everyWay calls f with a structure of the model for each way.
 func everyWay(m *sparse.MDP, f func(name string, r *Structure)) {
-	defer func(g, a, b, c, d int) {
-		giantFrom, forwardPasses, backwardPasses, firstBudget, sureRounds = g, a, b, c, d
-	}(giantFrom, forwardPasses, backwardPasses, firstBudget, sureRounds)
+	defer func(g, a, b, c, d, e int) {
+		giantFrom, forwardPasses, backwardPasses, firstBudget, trimShare, sureRounds = g, a, b, c, d, e
+	}(giantFrom, forwardPasses, backwardPasses, firstBudget, trimShare, sureRounds)
 	for _, w := range ways {
-		giantFrom, forwardPasses, backwardPasses, firstBudget, sureRounds = w.giant, w.forward, w.backward, w.budget, w.sure
+		giantFrom, forwardPasses, backwardPasses, firstBudget = w.giant, w.forward, w.backward, w.budget
+		trimShare, sureRounds = w.trim, w.sure
 		r := NewStructure(m, w.workers)
 		r.workers = w.workers // small models, too
 		f(w.name, r)
