@@ -15,10 +15,9 @@ var sureRounds = 4
 // Krakovna & Kramar's Proposition 1 needs.
 //
 // The states that can reach the target at all are an upper bound; those that can by choices that
-// surely stay within the bound are a better one, and a bound that stays the same is the answer. Where
-// everything is deterministic the first one is.
-// A few rounds settle most models. What they leave open is decided on the model's end
-// components. O(states + branches · choices of a state).
+// surely stay within the bound are a better one, and a bound that stays the same is the answer.
+// Where everything is deterministic the first one is. A few rounds settle most models; what they
+// leave open is decided on the end components. O(states + branches · choices of a state).
 func (r *Structure) AlmostSure(target sparse.Bitset) sparse.Bitset {
 	n := r.g.states()
 	bound := sparse.NewBitset(n)
@@ -52,7 +51,8 @@ func (r *Structure) closed(set sparse.Bitset) bool {
 	return true
 }
 
-// sureByComponents is AlmostSure in a time that does not depend on how often a bound would have to be narrowed.
+// sureByComponents is AlmostSure in a time that does not depend on how often a bound would have to be
+// narrowed.
 //
 // With every end component taken as one node, no policy stays away from sinks forever. So a state
 // is lost exactly when each way on risks a lost one: a node without a way on is lost to begin with

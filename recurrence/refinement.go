@@ -36,6 +36,7 @@ type refinement struct {
 	local *tarjan
 }
 
+// hurt is an entry of such a list, and the number of the next one.
 type hurt struct{ state, next uint32 }
 
 // prepare makes what refining needs beyond the partition.
@@ -104,6 +105,7 @@ func (d *refinement) assess(size []uint32) {
 	}
 }
 
+// release hands back the memory of prepare and decompose.
 func (d *refinement) release() {
 	d.memory.free(d.states, d.at, d.start, d.end, d.first)
 	d.memory.freeSets(d.dead, d.lostOut, d.lostIn, d.seen)
@@ -186,6 +188,7 @@ func (d *refinement) note(s uint32, lost sparse.Bitset) {
 	}
 }
 
+// list puts a state on its candidate's list of those that lost something.
 func (d *refinement) list(s uint32) {
 	k := d.of[s]
 	if d.first[k] == None {
@@ -217,6 +220,7 @@ func (d *refinement) settle(s uint32) {
 	d.gone = append(d.gone, s)
 }
 
+// swap exchanges two members.
 func (d *refinement) swap(i, j uint32) {
 	s, t := d.states[i], d.states[j]
 	d.states[i], d.states[j] = t, s
@@ -264,13 +268,14 @@ func (d *refinement) examine(k uint32) {
 	}
 	members := int(d.end[k] - d.start[k])
 	edges := members * (1 + d.m.NumBranches()/len(d.of))
+	ways := [...]struct {
+		lost   sparse.Bitset
+		search func(s, k uint32, budget int) bool
+	}{{d.lostOut, d.ahead}, {d.lostIn, d.behind}}
 	for budget := firstBudget; budget*len(d.here) < edges; budget *= 4 {
 		open := false
 		for _, s := range d.here {
-			for _, way := range [...]struct {
-				lost   sparse.Bitset
-				search func(s, k uint32, budget int) bool
-			}{{d.lostOut, d.ahead}, {d.lostIn, d.behind}} {
+			for _, way := range ways {
 				switch {
 				case !way.lost.Has(s):
 				case !way.search(s, k, budget):
@@ -335,11 +340,13 @@ func (d *refinement) behind(s, k uint32, budget int) bool {
 	return budget >= 0
 }
 
+// begin starts a search.
 func (d *refinement) begin(s uint32) {
 	d.found = append(d.found[:0], s)
 	d.seen.Set(s)
 }
 
+// meet adds a state to what a search found, unless it is there.
 func (d *refinement) meet(s uint32) {
 	if !d.seen.Has(s) {
 		d.seen.Set(s)
@@ -347,6 +354,7 @@ func (d *refinement) meet(s uint32) {
 	}
 }
 
+// forget ends a search; what it found stays in found.
 func (d *refinement) forget() {
 	for _, s := range d.found {
 		d.seen.Clear(s)

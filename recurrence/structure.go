@@ -54,9 +54,6 @@ func (r *Structure) Reset(m *sparse.MDP) {
 	r.before, r.classes, r.components = nil, nil, nil
 }
 
-// Model returns the model.
-func (r *Structure) Model() *sparse.MDP { return r.m }
-
 // Release lets go of working memory that the next question could use again.
 func (r *Structure) Release() { r.memory = scratch{} }
 
