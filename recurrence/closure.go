@@ -37,8 +37,15 @@ func (g *graph) forward(start uint32, region sparse.Bitset, memory *scratch) spa
 		more = g.push(marked, done, region, d)
 	}
 	if more {
-		queue := memory.take(region.Count())
-		g.pushQueue(marked, done, region, queue)
+		queue, length := memory.take(region.Count()), 0
+		for i := range region {
+			marked[i] &= region[i]
+			for now := marked[i] &^ done[i]; now != 0; now &= now - 1 {
+				queue[length] = uint32(i<<6 | bits.TrailingZeros64(now))
+				length++
+			}
+		}
+		g.flood(marked, region, queue, length, nil)
 		memory.free(queue)
 	}
 	memory.freeSets(done)
@@ -74,24 +81,18 @@ func (g *graph) push(marked, done, region sparse.Bitset, d direction) (more bool
 	return more
 }
 
-// pushQueue completes what push began. The queue has room for the region.
-func (g *graph) pushQueue(marked, done, region sparse.Bitset, queue []uint32) {
-	length := 0
-	for i := range region {
-		marked[i] &= region[i]
-		for now := marked[i] &^ done[i]; now != 0; now &= now - 1 {
-			queue[length] = uint32(i<<6 | bits.TrailingZeros64(now))
-			length++
-		}
-	}
+// flood adds to reached the states of the region that edges lead to from the first so many states of
+// the queue, and on from there; those that allowed refuses are left out, unless it is nil. The queue
+// has room for the region.
+func (g *graph) flood(reached, region sparse.Bitset, queue []uint32, length int, allowed func(s uint32) bool) {
 	var rows batch
 	for done := 0; done < length; {
 		n := rows.fetch(g.edges, g.target, queue[done:length])
 		done += n
 		for i := range n {
 			for _, t := range g.target[rows.from[i]:rows.to[i]] {
-				if region.Has(t) && !marked.Has(t) {
-					marked.Set(t)
+				if region.Has(t) && !reached.Has(t) && (allowed == nil || allowed(t)) {
+					reached.Set(t)
 					queue[length] = t
 					length++
 				}
@@ -202,18 +203,9 @@ func (b *backward) pullQueue(before *Predecessors, queue []uint32) {
 		queue[length] = s
 		length++
 	}
-	var rows batch
-	for done := 0; done < length; {
-		n := rows.fetch(before.entries, before.from, queue[done:length])
-		done += n
-		for i := range n {
-			for _, s := range before.from[rows.from[i]:rows.to[i]] {
-				if b.region.Has(s) && !b.reached.Has(s) && (!b.careful || b.joinsSurely(s)) {
-					b.reached.Set(s)
-					queue[length] = s
-					length++
-				}
-			}
-		}
+	var allowed func(s uint32) bool
+	if b.careful {
+		allowed = b.joinsSurely
 	}
+	before.flood(b.reached, b.region, queue, length, allowed)
 }

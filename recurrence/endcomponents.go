@@ -26,7 +26,7 @@ func (r *Structure) EndComponents() *Components {
 		copy(c.Of, classes.Of)
 		d := &refinement{Structure: r, class: classes.Of, of: c.Of, count: uint32(classes.count), unused: None}
 		d.refine()
-		c.count = renumber(c.Of, r.memory.zeros(int(d.count)), &r.memory)
+		c.count = renumber(c.Of, int(d.count), &r.memory)
 		r.components = c
 	}
 	return r.components
@@ -53,7 +53,7 @@ func (d *refinement) refine() {
 	d.memory.freeSets(out)
 	if mixed.Load() {
 		d.trim(size)
-		d.count = uint32(renumber(d.of, d.memory.zeros(int(d.count)), &d.memory))
+		d.count = uint32(renumber(d.of, int(d.count), &d.memory))
 		d.prepare()
 		d.assess(size)
 		if len(d.waiting) > 0 {
@@ -150,8 +150,9 @@ func (d *refinement) trim(size []uint32) {
 }
 
 // renumber numbers the components 0, 1, … in the order of their least states and returns how many
-// there are. number has a zero for each number in use.
-func renumber(of, number []uint32, memory *scratch) int {
+// there are. Their numbers are below bound.
+func renumber(of []uint32, bound int, memory *scratch) int {
+	number := memory.zeros(bound)
 	count := uint32(0)
 	for s, k := range of {
 		if k == None {

@@ -20,7 +20,7 @@ func (r *Search) Forward(m *sparse.MDP, start ...uint32) *Search {
 // every state from which some policy reaches a start state with positive probability.
 // O(states + branches).
 func (r *Search) Backward(p *Predecessors, start ...uint32) *Search {
-	return r.search(len(p.start)-1, start, p.entries, p.from)
+	return r.search(p.states(), start, p.edges, p.target)
 }
 
 // Visited searches along what a policy does, and returns r: what it reaches are the states that

@@ -49,7 +49,7 @@ func (r *Structure) Reset(m *sparse.MDP) {
 		}
 	}
 	if r.before != nil {
-		r.memory.free(r.before.start, r.before.from)
+		r.memory.free(r.before.choiceStart, r.before.target)
 	}
 	r.before, r.classes, r.components = nil, nil, nil
 }

@@ -14,14 +14,7 @@ func (s *solver) towardReward(ctx context.Context) []uint32 {
 	m := s.m
 	n := m.NumStates()
 	begin, from := m.predecessors(ctx)
-	order := make([]uint32, 0, n)
-	seen := NewBitset(n)
-	add := func(state uint32) {
-		if !seen.Has(state) {
-			seen.Set(state)
-			order = append(order, state)
-		}
-	}
+	q := visitQueue{order: make([]uint32, 0, n), seen: NewBitset(n)}
 	leastState, leastChoice := slices.Min(s.p.States), 0.0
 	if len(s.p.Choices) > 0 {
 		leastChoice = slices.Min(s.p.Choices)
@@ -33,22 +26,20 @@ func (s *solver) towardReward(ctx context.Context) []uint32 {
 			earns = earns || lo < hi && slices.Max(s.p.Choices[lo:hi]) > leastChoice
 		}
 		if earns {
-			add(state)
+			q.visit([]uint32{state})
 		}
 	}
-	for head := 0; head < len(order); head++ {
+	for head := 0; head < len(q.order); head++ {
 		if head%checkEvery == 0 && ctx.Err() != nil {
 			return nil
 		}
-		t := order[head]
-		for _, state := range from[begin[t]:begin[t+1]] {
-			add(state)
-		}
+		t := q.order[head]
+		q.visit(from[begin[t]:begin[t+1]])
 	}
 	for state := range uint32(n) {
-		add(state)
+		q.visit([]uint32{state})
 	}
-	return order
+	return q.order
 }
 
 // predecessors returns, for each state t, the states from[begin[t]:begin[t+1]] of the branches that
