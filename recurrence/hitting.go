@@ -3,247 +3,240 @@ package recurrence
 import (
 	"context"
 	"math"
-
-	"offswitch/sparse"
 )
 
 // interval is a pair of certified bounds.
 type interval struct{ lower, upper float64 }
 
-// hitting bounds h_x(s), the greatest E[γ^T] over policies, T ≥ 1 the first time at x, for one
-// target x after another, on the ball of states from which x is at most some number of branches
-// away. Beyond the ball h_x is at least 0 and, as x is further away than its radius R, at most γ^(R+1).
+// span is a range of positions, first..last-1.
+type span struct{ first, last uint32 }
+
+func (s span) has(at uint32) bool { return at-s.first < s.last-s.first }
+
+// hitting solves for h(s), the greatest E[γ^T] over policies, T ≥ 0 the first time in a goal, for
+// one goal after another. Values rise from 0, with 0 for what is too far, and so stay lower bounds, up to the
+// area's drift. 8 bytes a position and 12 while it works.
 type hitting struct {
-	m      *sparse.MDP
-	before *Predecessors
-	// inside are the states that policies must stay among; choices that can leave them are not taken.
-	inside sparse.Bitset
-	gamma  float64
-
-	local []uint32 // position in the ball of each state; None where it is outside
-	ball  []uint32 // states, nearest to x first; ball[0] == x
-
-	// The ball as a model of its own. Position len(ball) stands for all that is beyond.
-	choiceStart []uint32
-	branchEnd   []uint32
-	target      []uint32
-	probability []float64
-	value       []float64 // h, but 1 at x
-	again       float64   // h at x
+	*area
+	goal   span
+	value  []float64 // by position; 1 in the goal; 0 for what is too far
+	off    float64   // value + off is an upper bound, for a model without what is too far
+	again  float64   // E[γ^T] from the first state of the goal, T ≥ 1
+	detour float64   // at most this is gained by who is too far
+	search Search    // from the goal against the branches
+	layer  []uint32  // by distance, where in the search's order the states begin that are that far from the goal
 }
 
-func newHitting(m *sparse.MDP, before *Predecessors, inside sparse.Bitset, gamma float64) *hitting {
-	h := &hitting{m: m, before: before, inside: inside, gamma: gamma, local: make([]uint32, m.NumStates())}
-	for s := range h.local {
-		h.local[s] = None
-	}
-	return h
-}
+// window is the most layers that a front goes back.
+const window = 24
 
-// verdict decides whether x counts, W_x > 1, for visits from start. distance is that from start
-// to x (0 when they are the same state). Undecided remains when the context ends, or when W_x is
-// within rounding of 1. want narrows W_x to that relative width before it is satisfied; 0 stops
-// at the first certain verdict. The bounds of h at start and at x come back with it.
-func (h *hitting) verdict(ctx context.Context, x, start, distance uint32, want float64) (v Verdict, atStart, atX interval) {
-	defer h.forget()
-	// A detour out of the ball and back costs more than twice its radius less the distance; from
-	// half as far again on it does not pay unless chance makes the way very slow.
-	radius := distance + distance/2 + 8
-	for complete := false; !complete; radius *= 2 {
-		h.forget()
-		complete = h.gather(x, radius, math.MaxInt)
-		h.build()
-		beyond := 0.0
-		if !complete {
-			beyond = math.Pow(h.gamma*(1+h.m.RowExcess()), float64(radius)+1) * (1 + 1e-9)
-		}
-		atStart, atX = h.solve(ctx, start, beyond, want)
-		v = compare(h.gamma, atStart, atX)
-		if ctx.Err() != nil || v != Undecided && relativeWidth(h.gamma, atStart, atX) <= want || v != Undecided && want == 0 {
-			return v, atStart, atX
-		}
+// solve solves for a goal until bounds are no further apart than precision or rounding allow. It
+// reports whether it got there before the context ended; if not, nothing is known.
+//
+// A sweep in place, nearest to the goal first, would be enough if all went as planned. What slips goes to states
+// further out, which sweeps know from before only; from sweep to sweep that corrects a few layers more. So
+// each layer, once swept, makes the layers before it be swept again, back to where that changes
+// nothing, and then forth again. One or two rounds of that do what takes hundreds of sweeps otherwise.
+func (h *hitting) solve(ctx context.Context, goal span, precision float64) bool {
+	h.goal = goal
+	h.value = grow(h.value, int(h.size())+1)
+	clear(h.value)
+	for at := goal.first; at < goal.last; at++ {
+		h.value[at] = 1
 	}
-	return v, atStart, atX
-}
-
-func (h *hitting) forget() {
-	for _, s := range h.ball {
-		h.local[s] = None
-	}
-	h.ball = h.ball[:0]
-}
-
-// gather collects the states from which x is at most radius branches away, going no further once
-// there are most of them, and reports whether these are all that can reach it.
-func (h *hitting) gather(x, radius uint32, most int) bool {
-	h.ball = append(h.ball, x)
-	h.local[x] = 0
-	done := 0
-	for range radius {
-		level := h.ball[done:]
-		if len(level) == 0 {
-			return true
-		}
-		if len(h.ball) >= most {
-			return false
-		}
-		done = len(h.ball)
-		for _, t := range level {
-			for _, s := range h.before.Of(t) {
-				if h.local[s] == None && h.inside.Has(s) {
-					h.local[s] = uint32(len(h.ball))
-					h.ball = append(h.ball, s)
-				}
-			}
-		}
-	}
-	return done == len(h.ball)
-}
-
-// build writes out the ball's own model.
-func (h *hitting) build() {
-	h.choiceStart = append(h.choiceStart[:0], 0)
-	h.branchEnd, h.target, h.probability = h.branchEnd[:0], h.target[:0], h.probability[:0]
-	beyond := uint32(len(h.ball))
-	for _, s := range h.ball {
-		lo, hi := h.m.Choices(s)
-		for c := lo; c < hi; c++ {
-			if !h.allowed(c) {
-				continue
-			}
-			from, to := h.m.Branches(c)
-			for b := from; b < to; b++ {
-				t := h.local[h.m.Target(b)]
-				if t == None {
-					t = beyond
-				}
-				h.target = append(h.target, t)
-				h.probability = append(h.probability, h.m.Probability(b))
-			}
-			h.branchEnd = append(h.branchEnd, uint32(len(h.target)))
-		}
-		h.choiceStart = append(h.choiceStart, uint32(len(h.branchEnd)))
-	}
-	h.value = append(h.value[:0], make([]float64, len(h.ball)+1)...)
-	h.value[0] = 1
 	h.again = 0
+	h.arrange()
+	return h.refine(ctx, precision)
 }
 
-func (h *hitting) allowed(choice uint32) bool {
-	for _, t := range h.m.Targets(choice) {
-		if !h.inside.Has(t) {
-			return false
+// roughly is the precision, in units of 1-γ, to which decide solves at first.
+const roughly = 1e-3
+
+// decide solves for x until it is clear whether it counts, or rounding leaves that open.
+func (h *hitting) decide(ctx context.Context, x uint32) Verdict {
+	precision := roughly * (1 - h.gamma)
+	for ok := h.solve(ctx, span{x, x + 1}, precision); ok; ok = h.refine(ctx, precision) {
+		v := compare(h.gamma, h.start(), h.back())
+		if v != Undecided || h.off <= 4*h.drift() || precision < h.drift() {
+			return v
+		}
+		precision /= 1 << 10
+	}
+	h.off = 1
+	return Undecided
+}
+
+// narrow solves for x until the bounds of W_x are no further apart than width, relative to the upper
+// one, or that takes a larger area or less rounding, and returns them.
+func (h *hitting) narrow(ctx context.Context, x uint32, width float64) interval {
+	precision := min(roughly, width) * (1 - h.gamma)
+	for ok := h.solve(ctx, span{x, x + 1}, precision); ; ok = h.refine(ctx, precision) {
+		if !ok {
+			h.off = 1
+		}
+		w := visits(h.gamma, h.start(), h.back())
+		if !ok || w.upper-w.lower <= width*w.upper || h.off <= 4*h.drift() || h.excess(0) > h.off || precision < h.drift() {
+			return w
+		}
+		precision /= 1 << 10
+	}
+}
+
+// arrange finds the order of the sweeps.
+func (h *hitting) arrange() {
+	var start []uint32
+	for at := h.goal.first; at < h.goal.last; at++ {
+		start = append(start, at)
+	}
+	h.search.Backward(&h.before, start...)
+	h.layer = h.layer[:0]
+	for i, at := range h.search.Order {
+		if h.search.Distance[at] == uint32(len(h.layer)) {
+			h.layer = append(h.layer, uint32(i))
 		}
 	}
-	return true
+	h.layer = append(h.layer, uint32(len(h.search.Order)))
+	h.detour = 0
+	if h.complete || h.goal.has(h.size()) {
+		return
+	}
+	for _, at := range h.search.Order {
+		if h.reentry.Has(at) {
+			h.detour = h.least(h.search.Distance[at] + 1)
+			break
+		}
+	}
 }
 
-// backup returns γ·max over choices of Σ p·value for the state at a position.
+// refine goes on where solve or refine ended, to another precision.
+func (h *hitting) refine(ctx context.Context, precision float64) bool {
+	if !h.contracts() {
+		h.off = 1
+		return ctx.Err() == nil
+	}
+	for enough := max(precision*(1-h.modulus), h.rounding); ; enough = max(enough/8, h.rounding) {
+		for h.round(ctx, enough) > enough {
+			if ctx.Err() != nil {
+				return false
+			}
+		}
+		h.off = (h.residual() + h.rounding) / (1 - h.modulus) * (1 + 0x1p-50)
+		if h.off <= max(precision, 4*h.drift()) || enough == h.rounding {
+			return ctx.Err() == nil
+		}
+	}
+}
+
+// round goes over all layers once, and returns the most by which one changed at first sight.
+func (h *hitting) round(ctx context.Context, enough float64) float64 {
+	most := 0.0
+	for front := range len(h.layer) - 1 {
+		change := h.sweep(front)
+		most = max(most, change)
+		if change <= enough {
+			continue
+		}
+		back := front
+		for back > max(0, front-window) && change > enough {
+			back--
+			change = h.sweep(back)
+		}
+		for back < front {
+			back++
+			h.sweep(back)
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return most
+}
+
+// sweep backs up a layer in place and returns the greatest change.
+func (h *hitting) sweep(layer int) float64 {
+	change := 0.0
+	states := h.search.Order[h.layer[layer]:h.layer[layer+1]]
+	for _, at := range states {
+		slot := h.slot(at)
+		if slot == nil {
+			continue
+		}
+		next := h.backup(at)
+		if d := next - *slot; d > change || -d > change {
+			change = math.Abs(d)
+		}
+		*slot = next
+	}
+	return change
+}
+
+// slot returns where the value of h at a position is kept, nil where it is fixed.
+func (h *hitting) slot(at uint32) *float64 {
+	switch {
+	case !h.goal.has(at):
+		return &h.value[at]
+	case at == h.goal.first:
+		return &h.again
+	}
+	return nil
+}
+
+// residual returns the most by which a backup would change a value: values that none changes by more
+// than r are within r/(1-γ) of the solution.
+func (h *hitting) residual() float64 {
+	most := 0.0
+	for _, at := range h.search.Order {
+		if slot := h.slot(at); slot != nil {
+			most = max(most, math.Abs(h.backup(at)-*slot))
+		}
+	}
+	return most
+}
+
+// backup returns γ·max over choices of Σ p·value.
 func (h *hitting) backup(at uint32) float64 {
 	best := 0.0
 	lo, hi := h.choiceStart[at], h.choiceStart[at+1]
-	from := uint32(0)
-	if lo > 0 {
-		from = h.branchEnd[lo-1]
-	}
-	for _, to := range h.branchEnd[lo:hi] {
+	ends := h.branchStart[lo : hi+1]
+	from := ends[0]
+	for _, to := range ends[1:] {
 		sum := 0.0
-		targets, weights := h.target[from:to], h.probability[from:to]
-		for i, t := range targets {
+		weights := h.probability[from:to]
+		for i, t := range h.target[from:to] {
 			sum += weights[i] * h.value[t]
 		}
-		best = max(best, sum)
+		if sum > best {
+			best = sum
+		}
 		from = to
 	}
 	return h.gamma * best
 }
 
-// solve sweeps outward from x until the bounds of h at start and x decide the verdict, or are as
-// close as want and rounding ask.
-func (h *hitting) solve(ctx context.Context, start uint32, beyond, want float64) (atStart, atX interval) {
-	atStart, atX = h.settle(ctx, start, 0, want)
-	if beyond > 0 && compare(h.gamma, atStart, atX) != Counted || beyond > 0 && want > 0 {
-		// What was found holds for the lower bounds; start again from it for the upper ones.
-		upperStart, upperX := h.settle(ctx, start, beyond, want)
-		atStart.upper, atX.upper = upperStart.upper, upperX.upper
-	} else if beyond > 0 {
-		atStart.upper, atX.upper = 1, 1
+// lower and upper return the bounds of the value at a position. Going too far first and then to
+// the goal is worth no more than going too far, and being there.
+func (h *hitting) lower(at uint32) float64 { return max(h.value[at]-h.drift(), 0) }
+func (h *hitting) upper(at uint32) float64 { return min(h.value[at]+h.off+h.excess(at), 1) }
+
+// start returns the bounds of E[γ^T] from the start, T ≥ 1.
+func (h *hitting) start() interval {
+	if h.goal.first == 0 {
+		return h.back()
 	}
-	return atStart, atX
+	return interval{h.lower(0), h.upper(0)}
 }
 
-// settle solves the ball with the given value beyond it and returns proved bounds of that
-// problem's solution at start and at x. Any values v are within r/(1-γ) of the solution when one
-// backup moves none of them by more than r, rounding counted in (contraction).
-func (h *hitting) settle(ctx context.Context, start uint32, beyond, want float64) (atStart, atX interval) {
-	modulus, rounding := h.contraction()
-	if modulus >= 1 {
-		return interval{0, 1}, interval{0, 1}
-	}
-	h.value[len(h.ball)] = beyond
-	enough := 1e-4
-	for {
-		residual := h.sweep()
-		stop := ctx.Err() != nil
-		if stop || residual <= max(enough*(1-modulus), rounding) {
-			off := h.error(modulus, rounding)
-			atStart, atX = h.around(start, off), h.around(h.ball[0], off)
-			floor := 4 * rounding / (1 - modulus)
-			decided := compare(h.gamma, atStart, atX) != Undecided
-			if stop || off <= floor || decided && (want == 0 || relativeWidth(h.gamma, atStart, atX) <= want/2) {
-				return atStart, atX
-			}
-			enough /= 64
-		}
-	}
+// back returns the bounds of E[γ^T], T ≥ 1, from the first state of the goal.
+func (h *hitting) back() interval {
+	return interval{max(h.again-h.drift(), 0), min(h.again+h.off+h.excess(h.goal.first), 1)}
 }
 
-// contraction returns the factor by which a backup brings values closer to the solution, and what
-// rounding may change in one: it is at most γ·Σp, and each of its roundings at most a unit of that;
-// the last term is more than any underflow.
-func (h *hitting) contraction() (modulus, rounding float64) {
-	modulus = h.gamma * (1 + h.m.RowExcess()) * (1 + 0x1p-50)
-	return modulus, float64(h.m.MaxBranches()+4)*0x1p-53*modulus + 0x1p-1000
-}
-
-// sweep backs up every position once, x first, and returns the greatest change.
-func (h *hitting) sweep() float64 {
-	change := 0.0
-	for at := range uint32(len(h.ball)) {
-		q := h.backup(at)
-		slot := h.slot(at)
-		change = max(change, math.Abs(q-*slot))
-		*slot = q
+// excess bounds what ways through what is too far add to the value at a position.
+func (h *hitting) excess(at uint32) float64 {
+	if h.detour == 0 || h.away == nil {
+		return h.detour
 	}
-	return change
-}
-
-// slot returns where the value of h at a position is kept.
-func (h *hitting) slot(at uint32) *float64 {
-	if at == 0 {
-		return &h.again
-	}
-	return &h.value[at]
-}
-
-// error returns a proved bound of the distance of the values from the solution, by one Jacobi
-// sweep, which changes nothing.
-func (h *hitting) error(modulus, rounding float64) float64 {
-	residual := 0.0
-	for at := range uint32(len(h.ball)) {
-		residual = max(residual, math.Abs(h.backup(at)-*h.slot(at)))
-	}
-	return (residual + rounding) / (1 - modulus) * (1 + 0x1p-50)
-}
-
-// around returns the bounds of h at a state, from 0 to the value beyond when it is not in the ball.
-func (h *hitting) around(state uint32, off float64) interval {
-	at := h.local[state]
-	if at == None {
-		return interval{0, h.value[len(h.ball)]}
-	}
-	x := *h.slot(at)
-	return interval{max(x-off, 0), min(x+off, 1)}
+	return h.detour * h.away[at] * (1 + 0x1p-50)
 }
 
 // compare decides h(start) > γ·(1-h(x)), which is W_x > 1.
@@ -266,9 +259,4 @@ func visits(gamma float64, atStart, atX interval) interval {
 		w.upper = atStart.upper / gamma / (1 - atX.upper) * (1 + slack)
 	}
 	return w
-}
-
-func relativeWidth(gamma float64, atStart, atX interval) float64 {
-	w := visits(gamma, atStart, atX)
-	return (w.upper - w.lower) / w.upper
 }

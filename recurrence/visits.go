@@ -3,6 +3,7 @@ package recurrence
 import (
 	"context"
 	"fmt"
+	"math"
 	"runtime"
 	"slices"
 	"sync"
@@ -97,6 +98,9 @@ func (v *Visits) Deterministic() bool { return v.deterministic }
 // CountOptions are the settings of Count.
 type CountOptions struct {
 	Discount float64
+	// Width is how far apart the bounds of a count may stay, relative to the upper one; 0 decides
+	// whatever can be decided.
+	Width    float64
 	Workers  int // default GOMAXPROCS
 	Progress func(sparse.Progress)
 }
@@ -138,7 +142,7 @@ func (v *Visits) Count(ctx context.Context, o CountOptions) (*Counts, error) {
 		return nil, fmt.Errorf("discount %v is not in [0,1)", o.Discount)
 	}
 	n := v.m.NumStates()
-	c := &counting{Visits: v, gamma: o.Discount, progress: o.Progress, out: &Counts{Paper: make([]Verdict, n), Extended: make([]Verdict, n)}}
+	c := &counting{Visits: v, gamma: o.Discount, width: o.Width, progress: o.Progress, out: &Counts{Paper: make([]Verdict, n), Extended: make([]Verdict, n)}}
 	c.workers = o.Workers
 	if c.workers <= 0 {
 		c.workers = runtime.GOMAXPROCS(0)
@@ -171,7 +175,7 @@ func (v *Visits) Count(ctx context.Context, o CountOptions) (*Counts, error) {
 				c.settle(s, Counted)
 			}
 		})
-		c.bySolving(ctx)
+		c.byBounds(ctx)
 	}
 	c.out.Partial = ctx.Err() != nil
 	return c.out, nil
@@ -181,6 +185,7 @@ func (v *Visits) Count(ctx context.Context, o CountOptions) (*Counts, error) {
 type counting struct {
 	*Visits
 	gamma    float64
+	width    float64
 	longest  []uint32
 	workers  int
 	progress func(sparse.Progress)
@@ -197,16 +202,15 @@ func (c *counting) settle(s uint32, v Verdict) {
 
 // each calls f for every element of states, in parallel blocks, until the context ends; work
 // makes what one worker needs.
-func (c *counting) each(ctx context.Context, stage string, states []uint32, work func() func(s uint32)) {
-	const block = 64
+func (c *counting) each(ctx context.Context, stage string, states []uint32, block int, work func() func(s uint32)) {
 	var next, done atomic.Int64
 	var wait sync.WaitGroup
 	var report sync.Mutex
-	for range min(c.workers, len(states)/block+1) {
+	for range min(c.workers, (len(states)+block-1)/block) {
 		wait.Go(func() {
 			f := work()
 			for ctx.Err() == nil {
-				from := int(next.Add(block)) - block
+				from := int(next.Add(int64(block))) - block
 				if from >= len(states) {
 					return
 				}
@@ -249,7 +253,7 @@ func (c *counting) byCycles(ctx context.Context, stage string, graph adjacency, 
 			open = append(open, s)
 		}
 	}
-	c.each(ctx, stage, open, func() func(uint32) {
+	c.each(ctx, stage, open, 64, func() func(uint32) {
 		find := newCycleFinder(graph, of)
 		return func(s uint32) {
 			if s == c.start {
@@ -262,71 +266,84 @@ func (c *counting) byCycles(ctx context.Context, stage string, graph adjacency, 
 	})
 }
 
-// bySolving decides what cycles left open: first in the paper's sense, end component by end
+// byBounds decides what cycles left open: first in the paper's sense, end component by end
 // component, because a yes there is a yes over all policies too; then over all policies, because a
-// no there is a no in the paper's sense too.
-func (c *counting) bySolving(ctx context.Context) {
+// no there is a no in the paper's sense too; last, again in the paper's sense, for end components so
+// small that only what leads to them is looked at.
+func (c *counting) byBounds(ctx context.Context) {
 	open := make(map[uint32][]uint32) // by end component
 	var order, rest []uint32
 	for _, s := range c.reach.Order {
-		if c.out.Extended[s] != Undecided {
-			continue
+		if k := c.components.Of[s]; k != None && c.out.Extended[s] == Undecided {
+			if open[k] == nil {
+				order = append(order, k)
+			}
+			open[k] = append(open[k], s)
 		}
-		k := c.components.Of[s]
-		if k == None {
-			rest = append(rest, s)
-			continue
-		}
-		if open[k] == nil {
-			order = append(order, k)
-		}
-		open[k] = append(open[k], s)
 	}
+	small := slices.Clone(order)
 	for _, k := range order {
-		if ctx.Err() != nil {
-			return
-		}
-		inside := c.region(k)
-		if !inside.Has(c.start) {
-			for _, s := range open[k] {
-				c.out.Paper[s] = NotCounted
-			}
-		} else {
-			c.solve(ctx, open[k], inside, func(s uint32, v Verdict) {
-				c.out.Paper[s] = v
-				if v == Counted {
-					c.out.Extended[s] = v
-				}
-			})
-		}
-		for _, s := range open[k] {
-			if c.out.Extended[s] == Undecided {
-				rest = append(rest, s)
-			}
+		if ctx.Err() == nil && (len(open[k]) > fewStates || len(order) == 1) {
+			c.inComponent(ctx, k, open[k])
 		}
 	}
-	c.solve(ctx, rest, c.reach.Reached, func(s uint32, v Verdict) {
+	for _, s := range c.reach.Order {
+		if c.out.Extended[s] == Undecided {
+			rest = append(rest, s)
+		}
+	}
+	counted, _ := Interval(c.out.Extended)
+	c.bound(ctx, rest, c.reach.Reached, counted, func(s uint32, v Verdict) {
 		c.out.Extended[s] = v
 		if v == NotCounted {
 			c.out.Paper[s] = v
 		}
 	})
+	small = slices.DeleteFunc(small, func(k uint32) bool {
+		open[k] = slices.DeleteFunc(open[k], func(s uint32) bool { return c.out.Paper[s] != Undecided })
+		return len(open[k]) == 0 || len(open[k]) > fewStates
+	})
+	c.inSmallComponents(ctx, small, open)
 }
 
-// solve decides about states with policies that stay inside: by chains where there are many states,
-// and then one by one. A state that counts is one that counts over all policies.
-func (c *counting) solve(ctx context.Context, states []uint32, inside sparse.Bitset, answer func(uint32, Verdict)) {
-	if len(states) >= chainsWorthwhile {
-		c.byChains(ctx, inside, states, func(s uint32) { answer(s, Counted) })
-		states = slices.DeleteFunc(slices.Clone(states), func(s uint32) bool { return c.out.Extended[s] == Counted })
+// inComponent decides about states of an end component in the paper's sense. Where policies that are
+// not surely on the way to it gain nothing, that decides in both.
+func (c *counting) inComponent(ctx context.Context, k uint32, states []uint32) {
+	inside := c.region(k)
+	if !inside.Has(c.start) {
+		for _, s := range states {
+			c.out.Paper[s] = NotCounted
+		}
+		return
 	}
-	c.each(ctx, "visit counts", states, func() func(uint32) {
-		h := newHitting(c.m, c.before, inside, c.gamma)
-		return func(s uint32) {
-			v, _, _ := h.verdict(ctx, s, c.start, c.reach.Distance[s], 0)
-			answer(s, v)
+	counted := 0
+	for _, s := range c.components.Members(k) {
+		if c.out.Paper[s] == Counted {
+			counted++
+		}
+	}
+	same := c.nothingElse(k, inside)
+	c.bound(ctx, states, inside, counted, func(s uint32, v Verdict) {
+		c.out.Paper[s] = v
+		if v == Counted || same {
+			c.out.Extended[s] = v
 		}
 	})
+}
+
+// nothingElse reports whether a choice that leaves a region has no hope at all of an end component.
+func (c *counting) nothingElse(k uint32, region sparse.Bitset) bool {
+	hope := new(Search).Backward(c.before, c.components.Members(k)...).Reached
+	for _, s := range c.reach.Order {
+		lo, hi := c.m.Choices(s)
+		for choice := lo; choice < hi; choice++ {
+			targets := c.m.Targets(choice)
+			if (!region.Has(s) || !stays(targets, region)) && slices.ContainsFunc(targets, hope.Has) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // region returns the reachable states from which an end component is reached almost surely.
@@ -358,31 +375,46 @@ func (v *Visits) Bounds(ctx context.Context, x uint32, discount, width float64, 
 	if !(discount > 0 && discount < 1) {
 		return 0, 0, fmt.Errorf("discount %v is not in (0,1)", discount)
 	}
-	h := v.solver(x, discount, sense)
-	if h == nil {
+	inside := v.inside(x, sense)
+	if inside == nil {
 		return 0, 0, nil
 	}
-	_, atStart, atX := h.verdict(ctx, x, v.start, v.reach.Distance[x], max(width, 0x1p-52))
-	w := visits(discount, atStart, atX)
-	return w.lower, w.upper, nil
+	a := newArea(v.m, discount)
+	if !a.contracts() {
+		return 0, math.Inf(1), nil
+	}
+	for depth := v.reach.Distance[x] + v.reach.Distance[x]/2 + 8; ; depth = 2*depth {
+		a.spread(v.before, inside, v.start, min(depth, everywhere))
+		if a.position[x] == None {
+			if a.complete {
+				return 0, 0, nil
+			}
+			continue
+		}
+		h := &hitting{area: a}
+		w := h.narrow(ctx, a.position[x], max(width, 0x1p-52))
+		if ctx.Err() != nil || a.complete || w.upper-w.lower <= width*w.upper {
+			return w.lower, w.upper, nil
+		}
+	}
 }
 
-// solver returns what solves for x in a sense, nil where the count is 0 for lack of a policy.
-func (v *Visits) solver(x uint32, discount float64, sense Sense) *hitting {
+// inside returns what policies that visit x must stay in, in a sense; nil where there are none.
+func (v *Visits) inside(x uint32, sense Sense) sparse.Bitset {
 	if !v.reach.Reached.Has(x) || v.m.Terminal(x) {
 		return nil
 	}
-	inside := v.reach.Reached
-	if sense == Paper {
-		k := v.components.Of[x]
-		if k == None {
-			return nil
-		}
-		if inside = v.region(k); !inside.Has(v.start) {
-			return nil
-		}
+	if sense == Extended {
+		return v.reach.Reached
 	}
-	return newHitting(v.m, v.before, inside, discount)
+	k := v.components.Of[x]
+	if k == None {
+		return nil
+	}
+	if region := v.region(k); region.Has(v.start) {
+		return region
+	}
+	return nil
 }
 
 // Critical returns bounds of γ*_x, the discount above which the visit count of x exceeds 1
@@ -392,17 +424,17 @@ func (v *Visits) solver(x uint32, discount float64, sense Sense) *hitting {
 // context ends. Both are 1 where x counts at no discount for lack of a policy that visits it.
 func (v *Visits) Critical(ctx context.Context, x uint32, precision float64, sense Sense) (lower, upper float64) {
 	precision = min(max(precision, 0x1p-40), 0.5)
-	h := v.solver(x, 0, sense)
-	if h == nil {
+	inside := v.inside(x, sense)
+	if inside == nil {
 		return 1, 1
 	}
-	at := func(discount float64) Verdict {
-		if v.deterministic {
-			return v.certainVerdict(x, discount)
+	at := func(discount float64) Verdict { return v.certainVerdict(x, discount) }
+	if !v.deterministic {
+		h := &hitting{area: newArea(v.m, 0).spread(v.before, inside, v.start, everywhere)}
+		at = func(discount float64) Verdict {
+			h.discount(discount)
+			return h.decide(ctx, h.position[x])
 		}
-		h.gamma = discount
-		verdict, _, _ := h.verdict(ctx, x, v.start, v.reach.Distance[x], 0)
-		return verdict
 	}
 	lower, upper = 0, 1
 	for next := 1 - precision; upper-lower > precision && ctx.Err() == nil; next = lower + (upper-lower)/2 {

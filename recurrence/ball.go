@@ -1,0 +1,292 @@
+package recurrence
+
+import "math"
+
+const (
+	// ballRadius and ballStates bound a ball: it stops growing at that distance, or once it has that many states.
+	ballRadius = 8
+	ballStates = 300
+	// gateRadius bounds how far back from a state its gate is looked for.
+	gateRadius = 64
+	// ballSweeps is the most sweeps that a ball gets: fewer give weaker bounds, not wrong ones.
+	ballSweeps = 60
+	// ballPrecision is the change, in units of 1-γ, below which sweeping a ball ends.
+	ballPrecision = 1e-4
+)
+
+// ball bounds h(s), the greatest E[γ^T] with T ≥ 0 the first time in x, for the states around one x
+// after another. From below values rise from 0, and from above they fall from γ^distance; all the
+// time they are bounds, up to the area's drift, as long as those outside the ball are.
+type ball struct {
+	*area
+	local []uint32 // by position, index in states; None elsewhere
+
+	// Positions, nearest to x first: x itself, then the rest of the ball, then what branches lead to beyond it.
+	states []uint32
+	size   int   // of the ball
+	inner  int   // those before have all that leads to them in the ball
+	level  []int // by distance to x, the first that far; one more at the end
+	gate   int   // index of the state that all from outside pass, -1 without one
+	closed bool  // nothing comes from outside, but through the gate
+
+	// The ball as a model of its own.
+	choiceStart, branchStart, target []uint32
+	probability                      []float64
+	value                            []float64 // by index; 1 at x
+	again                            float64   // at x, with T ≥ 1
+}
+
+func newBall(a *area) *ball {
+	b := &ball{area: a, local: make([]uint32, a.size()+1)}
+	for at := range b.local {
+		b.local[at] = None
+	}
+	return b
+}
+
+// around makes it the ball around x. gate, unless None, dominates x: where the ball up to there is
+// small it is that.
+func (b *ball) around(x, gate uint32) {
+	if gate == None || !b.gather(x, gate, gateRadius) {
+		b.gather(x, None, ballRadius)
+	}
+	b.write()
+}
+
+// gather collects the states from which x is at most radius branches away, and not those before
+// the gate. It reports whether that is all that can reach x from behind the gate.
+func (b *ball) gather(x, gate uint32, radius int) bool {
+	for _, at := range b.states {
+		b.local[at] = None
+	}
+	b.states, b.level, b.gate, b.inner = append(b.states[:0], x), append(b.level[:0], 0, 1), -1, 0
+	b.local[x] = 0
+	for len(b.level) <= radius+1 && b.inner < len(b.states) && len(b.states) < ballStates {
+		end := len(b.states)
+		for i := b.inner; i < end; i++ {
+			if b.states[i] == gate {
+				b.gate = i
+				continue
+			}
+			for _, s := range b.before.Of(b.states[i]) {
+				if b.local[s] == None {
+					b.local[s] = uint32(len(b.states))
+					b.states = append(b.states, s)
+				}
+			}
+		}
+		b.inner = end
+		if end < len(b.states) {
+			b.level = append(b.level, len(b.states))
+		}
+	}
+	b.size = len(b.states)
+	b.closed = b.inner == b.size
+	return b.closed
+}
+
+func (b *ball) write() {
+	b.choiceStart, b.branchStart = append(b.choiceStart[:0], 0), append(b.branchStart[:0], 0)
+	b.target, b.probability = b.target[:0], b.probability[:0]
+	for _, at := range b.states[:b.size] {
+		for c := b.area.choiceStart[at]; c < b.area.choiceStart[at+1]; c++ {
+			for e := b.area.branchStart[c]; e < b.area.branchStart[c+1]; e++ {
+				t := b.area.target[e]
+				if b.local[t] == None {
+					b.local[t] = uint32(len(b.states))
+					b.states = append(b.states, t)
+				}
+				b.target, b.probability = append(b.target, b.local[t]), append(b.probability, b.area.probability[e])
+			}
+			b.branchStart = append(b.branchStart, uint32(len(b.target)))
+		}
+		b.choiceStart = append(b.choiceStart, uint32(len(b.branchStart)-1))
+	}
+	b.value = grow(b.value, len(b.states))
+}
+
+// outside sets the values of what is beyond the ball.
+func (b *ball) outside(f func(position uint32) float64) {
+	for i := b.size; i < len(b.states); i++ {
+		b.value[i] = f(b.states[i])
+	}
+}
+
+// fromBelow sets all values to 0.
+func (b *ball) fromBelow() {
+	clear(b.value)
+	b.value[0], b.again = 1, 0
+}
+
+// fromAbove sets the values to γ^distance. Beyond a ball without a gate x is one branch further than
+// the ball reaches; through a gate one further than that.
+func (b *ball) fromAbove() {
+	v := 1.0
+	for k := range len(b.level) - 1 {
+		for i := b.level[k]; i < b.level[k+1]; i++ {
+			b.value[i] = v
+		}
+		v = b.less(v)
+	}
+	b.again = b.less(1)
+	switch {
+	case b.gate >= 0:
+		v = b.less(b.value[b.gate])
+	case b.closed:
+		v = 0
+	}
+	b.outside(func(uint32) float64 { return v })
+}
+
+// less returns an upper bound of what the given one is a step earlier.
+func (b *ball) less(upper float64) float64 { return upper * b.modulus * (1 + 0x1p-50) }
+
+// sweep backs up every state of the ball once, x first, and returns the greatest change.
+func (b *ball) sweep() float64 {
+	next := b.backup(0)
+	change := math.Abs(next - b.again)
+	b.again = next
+	for at := 1; at < b.size; at++ {
+		next := b.backup(at)
+		if d := next - b.value[at]; d > change || -d > change {
+			change = math.Abs(d)
+		}
+		b.value[at] = next
+	}
+	return change
+}
+
+// backup returns γ·max over choices of Σ p·value.
+func (b *ball) backup(at int) float64 {
+	best := 0.0
+	ends := b.branchStart[b.choiceStart[at] : b.choiceStart[at+1]+1]
+	from := ends[0]
+	for _, to := range ends[1:] {
+		sum := 0.0
+		weights := b.probability[from:to]
+		for i, t := range b.target[from:to] {
+			sum += weights[i] * b.value[t]
+		}
+		if sum > best {
+			best = sum
+		}
+		from = to
+	}
+	return b.gamma * best
+}
+
+// settle sweeps until hardly anything changes, with step after each sweep.
+func (b *ball) settle(step func()) {
+	enough := ballPrecision * (1 - b.modulus)
+	for range ballSweeps {
+		change := b.sweep()
+		step()
+		if change <= enough {
+			break
+		}
+	}
+}
+
+// lower and upper return what a value that is a bound in the ball proves.
+func (b *ball) lower(value float64) float64 { return max(value-b.drift(), 0) * (1 - 0x1p-50) }
+func (b *ball) upper(value float64) float64 { return min((value+b.drift())*(1+0x1p-50), 1) }
+
+// stepUp bounds the way from the start to x from below, by what is known of nearer states in the
+// ball: h_x(start) ≥ h_y(start)·h_x(y), because going to y first and then to x is one way to x. It
+// returns that bound and one of h_x(x).
+func (b *ball) stepUp(distance []uint32, known []interval) (atStart, atX float64) {
+	b.fromBelow()
+	b.settle(func() {})
+	x := b.states[0]
+	atX = b.lower(b.again)
+	if x == 0 {
+		return atX, atX
+	}
+	for i, y := range b.states[1:b.size] {
+		if distance[y] < distance[x] {
+			atStart = max(atStart, b.lower(b.value[i+1])*known[y].lower)
+		}
+	}
+	return atStart * (1 - 0x1p-50), atX
+}
+
+// stepDown bounds the way from the start to x from above where it must pass a gate:
+// h_x(start) = h_gate(start)·h_x(gate). It returns that bound, 1 where there is no gate, and one of h_x(x).
+func (b *ball) stepDown(known []interval) (atStart, atX float64) {
+	b.fromAbove()
+	b.settle(func() {
+		if b.gate >= 0 {
+			beyond := b.less(b.upper(b.value[b.gate]))
+			b.outside(func(uint32) float64 { return beyond })
+		}
+	})
+	atX = b.upper(b.again)
+	switch x := b.states[0]; {
+	case x == 0:
+		return atX, atX
+	case b.gate >= 0:
+		return known[b.states[b.gate]].upper * b.upper(b.value[b.gate]) * (1 + 0x1p-50), atX
+	}
+	return 1, atX
+}
+
+// compareUp bounds the way from the start to x from below by that to a landmark p in the ball.
+// Outside the ball h_x ≥ c·h_p, if it is at the states where one comes in: who goes to p comes in
+// at one of them, and may from there go to x instead. It returns the bounds of h_x(start) and h_x(x).
+func (b *ball) compareUp(p *hitting) (atStart, atX float64) {
+	to := b.local[p.goal.first]
+	if to == None || int(to) >= b.size || b.closed {
+		return 0, 0
+	}
+	c := 0.0
+	b.fromBelow()
+	b.settle(func() {
+		least := math.Inf(1)
+		for i := b.inner; i < b.size; i++ {
+			least = min(least, b.lower(b.value[i])/p.upper(b.states[i]))
+		}
+		c = max(c, least*(1-0x1p-50))
+		b.outside(func(at uint32) float64 { return c * p.lower(at) })
+	})
+	if i := b.local[0]; i != None && int(i) < b.size {
+		return b.lower(b.startValue(i)), b.lower(b.again)
+	}
+	return c * p.lower(0) * (1 - 0x1p-50), b.lower(b.again)
+}
+
+// compareDown is compareUp for upper bounds: outside the ball h_x ≤ c·h_p, if it is where one comes
+// in. p may be anywhere.
+func (b *ball) compareDown(p *hitting) (atStart, atX float64) {
+	b.fromAbove()
+	c := 1 / p.lower(b.states[0])
+	limit := b.outsideLimit()
+	bound := func() { b.outside(func(at uint32) float64 { return min(limit, c*p.upper(at)*(1+0x1p-50)) }) }
+	bound()
+	b.settle(func() {
+		most := 0.0
+		for i := b.inner; i < b.size; i++ {
+			most = max(most, b.upper(b.value[i])/p.lower(b.states[i]))
+		}
+		c = min(c, most*(1+0x1p-50))
+		bound()
+	})
+	if i := b.local[0]; i != None && int(i) < b.size {
+		return b.upper(b.startValue(i)), b.upper(b.again)
+	}
+	return c * p.upper(0) * (1 + 0x1p-50), b.upper(b.again)
+}
+
+// outsideLimit returns what fromAbove gives those outside.
+func (b *ball) outsideLimit() float64 {
+	if b.size == len(b.states) {
+		return 0
+	}
+	return b.value[b.size]
+}
+
+func (b *ball) startValue(i uint32) float64 {
+	if i == 0 {
+		return b.again
+	}
+	return b.value[i]
+}

@@ -1,0 +1,347 @@
+package recurrence
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"offswitch/sparse"
+)
+
+const (
+	// levelBounds is how many distances from the start get a solve of their own.
+	levelBounds = 16
+	// fewStates is the number of open states up to which each is solved for at once.
+	fewStates = 64
+	// landmarkBytes bounds the memory of the landmarks that are compared with at a time, and
+	// mostLandmarks their number.
+	landmarkBytes = 1 << 28
+	mostLandmarks = 32
+	// nearest is the number of landmarks that a state is compared with at a time.
+	nearest = 4
+)
+
+// bounding decides visit counts of many states from certified bounds of h_x(start) and h_x(x), with
+// policies that stay inside.
+type bounding struct {
+	*counting
+	*area
+	distance []uint32
+	known    []interval // of h_x(start), by position
+	open     []uint32   // positions, nearest to the start first
+	answer   func(s uint32, v Verdict)
+	counted  int        // that are counted already
+	verdicts []Verdict   // by position
+}
+
+// bound decides about states with policies that stay inside. First come bounds that cost little
+// for each state: levels, then chains and gates. What they leave open is compared with landmarks, states for
+// which h is solved on the whole area, ever closer together, until all states that are still open have been
+// landmarks themselves.
+func (c *counting) bound(ctx context.Context, states []uint32, inside sparse.Bitset, counted int, answer func(uint32, Verdict)) {
+	depth := uint32(len(c.longest) + len(c.longest)/8 + 8)
+	for len(states) > 0 && ctx.Err() == nil {
+		b := &bounding{counting: c, area: newArea(c.m, c.gamma).spread(c.before, inside, c.start, depth), answer: answer, counted: counted}
+		b.distance = b.distances()
+		b.known, b.verdicts = make([]interval, b.size()+1), make([]Verdict, b.size()+1)
+		for _, s := range states {
+			if at := b.position[s]; at == None {
+				answer(s, NotCounted) // no policy gets there soon enough
+			} else {
+				b.open = append(b.open, at)
+			}
+		}
+		slices.Sort(b.open)
+		if !b.contracts() {
+			return
+		}
+		b.byLevels(ctx)
+		if len(b.open) > fewStates {
+			b.bySteps(ctx)
+		}
+		b.byLandmarks(ctx)
+		if b.complete || b.enough() {
+			return
+		}
+		states = states[:0]
+		for _, at := range b.open {
+			states = append(states, b.states[at])
+		}
+		depth *= 2
+		counted = b.counted
+	}
+}
+
+// decide takes what is known of a state into account.
+func (b *bounding) decide(at uint32, atX interval) {
+	atStart := b.known[at]
+	if at == 0 {
+		atStart = atX
+	}
+	if v := compare(b.area.gamma, atStart, atX); v != Undecided && b.verdicts[at] == Undecided {
+		b.verdicts[at] = v
+		b.answer(b.states[at], v)
+	}
+}
+
+// enough reports whether so few states are open that the interval of the count is narrow enough.
+func (b *bounding) enough() bool {
+	return float64(len(b.open)) <= b.width*float64(b.counted+len(b.open))
+}
+
+// learn narrows what is known of h_x(start), and decides.
+func (b *bounding) learn(at uint32, atStart, atX interval) {
+	k := &b.known[at]
+	k.lower, k.upper = max(k.lower, atStart.lower), min(k.upper, atStart.upper)
+	b.decide(at, atX)
+}
+
+// sift keeps those states open that are.
+func (b *bounding) sift() {
+	b.open = slices.DeleteFunc(b.open, func(at uint32) bool {
+		if b.verdicts[at] == Counted {
+			b.counted++
+		}
+		return b.verdicts[at] != Undecided
+	})
+	if b.progress != nil {
+		b.progress(sparse.Progress{Stage: "visit counts"})
+	}
+}
+
+// byLevels bounds h_x(start) from above: who goes to x must first get as far from the start as any
+// level that is not behind x, and then, a step at a time, to x. Where the bound is at most γ(1-γ)
+// x cannot count, because h_x(x) ≤ γ.
+func (b *bounding) byLevels(ctx context.Context) {
+	levels := uint32(len(b.level) - 1)
+	var solved []uint32
+	for i := uint32(1); i <= levelBounds && len(b.open) > fewStates; i++ {
+		if d := levels * i / (levelBounds + 1); d > 0 && (solved == nil || d > solved[len(solved)-1]) {
+			solved = append(solved, d)
+		}
+	}
+	upper := make([]float64, levels)
+	for d := range upper {
+		upper[d] = 1
+	}
+	if !b.complete {
+		far := &hitting{area: b.area}
+		if far.solve(ctx, span{b.size(), b.size() + 1}, roughly*(1-b.area.gamma)) {
+			b.away = far.value
+			for at := range b.away {
+				b.away[at] = far.upper(uint32(at))
+			}
+		}
+	}
+	b.each(ctx, "levels", solved, 1, func() func(uint32) {
+		h := &hitting{area: b.area}
+		return func(d uint32) {
+			if h.solve(ctx, span{b.level[d], b.size() + 1}, roughly*(1-b.area.gamma)) {
+				upper[d] = h.upper(0)
+			}
+		}
+	})
+	for d := uint32(1); d < levels; d++ {
+		upper[d] = min(upper[d], upper[d-1]*b.least(1))
+	}
+	for at, d := range b.distance {
+		b.known[at] = interval{0, upper[d]}
+	}
+	for _, at := range b.open {
+		b.decide(at, interval{0, b.least(1)})
+	}
+	b.sift()
+}
+
+// bySteps bounds h from the start outward, state by state, from what is known of nearer states.
+func (b *bounding) bySteps(ctx context.Context) {
+	g := b.graph()
+	gates := dominators(&g, &b.before.graph)
+	asked := sparse.NewBitset(int(b.size()))
+	for _, at := range b.open {
+		asked.Set(at)
+	}
+	balls := make([]*ball, b.workers)
+	for w := range balls {
+		balls[w] = newBall(b.area)
+	}
+	settle := func(near *ball, at uint32) {
+		near.around(at, gates[at])
+		var atStart, atX interval
+		atStart.lower, atX.lower = near.stepUp(b.distance, b.known)
+		atStart.upper, atX.upper = 1, 1
+		if asked.Has(at) || near.gate >= 0 {
+			atStart.upper, atX.upper = near.stepDown(b.known)
+		}
+		if at == 0 {
+			b.decide(at, atX)
+			b.known[0] = interval{1, 1}
+		} else if asked.Has(at) {
+			b.learn(at, atStart, atX)
+		} else {
+			k := &b.known[at]
+			k.lower, k.upper = max(k.lower, atStart.lower), min(k.upper, atStart.upper)
+		}
+	}
+	for d := range len(b.level) - 1 {
+		from, to := b.level[d], b.level[d+1]
+		if b.known[from].upper <= b.area.gamma*(1-b.area.gamma)/2 {
+			break
+		}
+		if to-from < uint32(4*b.workers) {
+			for at := from; at < to && ctx.Err() == nil; at++ {
+				settle(balls[0], at)
+			}
+		} else {
+			var wait sync.WaitGroup
+			for w, near := range balls {
+				wait.Go(func() {
+					for i := uint32(w); i < to-from && ctx.Err() == nil; i += uint32(b.workers) {
+						settle(near, from+i)
+					}
+				})
+			}
+			wait.Wait()
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	b.sift()
+}
+
+// byLandmarks solves for some of the open states, and compares those around them with them. The
+// landmarks stand closer together from round to round.
+func (b *bounding) byLandmarks(ctx context.Context) {
+	slots := max(b.workers, min(mostLandmarks, landmarkBytes/(8*int(b.size()+1))))
+	landmarks := make([]*hitting, slots)
+	for i := range landmarks {
+		landmarks[i] = &hitting{area: b.area}
+	}
+	for apart := 16; len(b.open) > 0 && ctx.Err() == nil && !b.enough(); apart /= 2 {
+		sites := b.open
+		if apart > 0 {
+			sites = b.scatter(apart)
+			if 2*len(sites) > len(b.open) {
+				apart, sites = 0, b.open
+			}
+		}
+		sites = slices.Clone(sites)
+		for len(sites) > 0 && ctx.Err() == nil && !b.enough() {
+			sites = slices.DeleteFunc(sites, func(at uint32) bool { return b.verdicts[at] != Undecided })
+			batch := sites[:min(slots, len(sites))]
+			sites = sites[len(batch):]
+			b.solve(ctx, batch, landmarks)
+			if apart > 0 {
+				b.compareAround(ctx, landmarks[:len(batch)], uint32(2*apart))
+			}
+			b.sift()
+		}
+		if apart == 0 {
+			return
+		}
+	}
+}
+
+// solve makes landmarks of states, and decides about them.
+func (b *bounding) solve(ctx context.Context, sites []uint32, landmarks []*hitting) {
+	index := make([]uint32, len(sites))
+	for i := range index {
+		index[i] = uint32(i)
+	}
+	b.each(ctx, "landmarks", index, 1, func() func(uint32) {
+		return func(i uint32) {
+			h, x := landmarks[i], sites[i]
+			h.decide(ctx, x)
+			b.learn(x, h.start(), h.back())
+		}
+	})
+}
+
+// compareAround compares the open states around landmarks with the nearest of them.
+func (b *bounding) compareAround(ctx context.Context, landmarks []*hitting, radius uint32) {
+	near := make(map[uint32][]*hitting)
+	var states []uint32
+	walk := newWalk(b.area)
+	for _, p := range landmarks {
+		for _, at := range walk.around(p.goal.first, radius) {
+			if b.verdicts[at] == Undecided {
+				if near[at] == nil {
+					states = append(states, at)
+				}
+				near[at] = append(near[at], p)
+			}
+		}
+	}
+	slices.Sort(states)
+	b.each(ctx, "comparisons", states, 16, func() func(uint32) {
+		ball := newBall(b.area)
+		return func(at uint32) {
+			ball.around(at, None)
+			for _, p := range near[at][:min(nearest, len(near[at]))] {
+				atStart, atX := interval{0, 1}, interval{0, 1}
+				atStart.lower, atX.lower = ball.compareUp(p)
+				atStart.upper, atX.upper = ball.compareDown(p)
+				if b.learn(at, atStart, atX); b.verdicts[at] != Undecided {
+					return
+				}
+			}
+		}
+	})
+}
+
+// scatter returns open states of which no two are less than apart steps from each other, such that
+// every other open state is that near to one.
+func (b *bounding) scatter(apart int) []uint32 {
+	walk := newWalk(b.area)
+	covered := sparse.NewBitset(int(b.size()) + 1)
+	var sites []uint32
+	for _, at := range b.open {
+		if covered.Has(at) {
+			continue
+		}
+		sites = append(sites, at)
+		for _, t := range walk.around(at, uint32(apart)) {
+			covered.Set(t)
+		}
+	}
+	return sites
+}
+
+// walk finds what is near a state, along branches and against them.
+type walk struct {
+	*area
+	seen  sparse.Bitset
+	order []uint32
+}
+
+func newWalk(a *area) *walk { return &walk{area: a, seen: sparse.NewBitset(int(a.size()) + 1)} }
+
+// around returns the positions within radius steps of one, nearest first. They are valid until the
+// next call.
+func (w *walk) around(at, radius uint32) []uint32 {
+	for _, t := range w.order {
+		w.seen.Clear(t)
+	}
+	w.order = append(w.order[:0], at)
+	w.seen.Set(at)
+	add := func(t uint32) {
+		if !w.seen.Has(t) && t < w.size() {
+			w.seen.Set(t)
+			w.order = append(w.order, t)
+		}
+	}
+	g := w.graph()
+	for done := 0; radius > 0; radius-- {
+		end := len(w.order)
+		for ; done < end; done++ {
+			for _, t := range g.next(w.order[done]) {
+				add(t)
+			}
+			for _, t := range w.before.Of(w.order[done]) {
+				add(t)
+			}
+		}
+	}
+	return w.order
+}
