@@ -27,7 +27,6 @@ type area struct {
 	before      Predecessors
 
 	reentry sparse.Bitset // the positions that something too far leads to
-	away    []float64     // by position, an upper bound of E[γ^T], T the first time too far; nil if not known
 
 	// What one backup does to an error, and the most that rounding adds to it in one: it is at most
 	// γ·Σp, and each of its roundings at most a unit of that; the last term is more than any underflow.
@@ -61,7 +60,7 @@ func (a *area) spread(before *Predecessors, inside sparse.Bitset, start, depth u
 	for _, s := range a.states {
 		a.position[s] = None
 	}
-	a.complete, a.away = true, nil
+	a.complete = true
 	a.position[start] = 0
 	a.states, a.level = append(a.states[:0], start), append(a.level[:0], 0, 1)
 	for uint32(len(a.level)) <= depth+1 {

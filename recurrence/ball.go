@@ -11,7 +11,7 @@ const (
 	// ballSweeps is the most sweeps that a ball gets: fewer give weaker bounds, not wrong ones.
 	ballSweeps = 60
 	// ballPrecision is the change, in units of 1-γ, below which sweeping a ball ends.
-	ballPrecision = 1e-4
+	ballPrecision = 1e-3
 )
 
 // ball bounds h(s), the greatest E[γ^T] with T ≥ 0 the first time in x, for the states around one x

@@ -10,7 +10,11 @@ import (
 
 const (
 	// levelBounds is how many distances from the start get a solve of their own.
-	levelBounds = 16
+	levelBounds = 8
+	// levelPrecision is the precision of these, in units of 1-γ.
+	levelPrecision = 1e-2
+	// margin is how much further than the open states the area goes at first in which landmarks are solved for.
+	margin = 32
 	// fewStates is the number of open states up to which each is solved for at once.
 	fewStates = 64
 	// landmarkBytes bounds the memory of the landmarks that are compared with at a time, and
@@ -26,12 +30,13 @@ const (
 type bounding struct {
 	*counting
 	*area
+	inside   sparse.Bitset
 	distance []uint32
 	known    []interval // of h_x(start), by position
 	open     []uint32   // positions, nearest to the start first
 	answer   func(s uint32, v Verdict)
-	counted  int        // that are counted already
-	verdicts []Verdict   // by position
+	counted  int       // that are counted already
+	verdicts []Verdict // by position
 }
 
 // bound decides about states with policies that stay inside. First come bounds that cost little
@@ -39,37 +44,44 @@ type bounding struct {
 // which h is solved on the whole area, ever closer together, until all states that are still open have been
 // landmarks themselves.
 func (c *counting) bound(ctx context.Context, states []uint32, inside sparse.Bitset, counted int, answer func(uint32, Verdict)) {
-	depth := uint32(len(c.longest) + len(c.longest)/8 + 8)
-	for len(states) > 0 && ctx.Err() == nil {
-		b := &bounding{counting: c, area: newArea(c.m, c.gamma).spread(c.before, inside, c.start, depth), answer: answer, counted: counted}
-		b.distance = b.distances()
-		b.known, b.verdicts = make([]interval, b.size()+1), make([]Verdict, b.size()+1)
-		for _, s := range states {
-			if at := b.position[s]; at == None {
-				answer(s, NotCounted) // no policy gets there soon enough
-			} else {
-				b.open = append(b.open, at)
-			}
-		}
-		slices.Sort(b.open)
-		if !b.contracts() {
-			return
-		}
-		b.byLevels(ctx)
-		if len(b.open) > fewStates {
-			b.bySteps(ctx)
-		}
-		b.byLandmarks(ctx)
-		if b.complete || b.enough() {
-			return
-		}
-		states = states[:0]
-		for _, at := range b.open {
-			states = append(states, b.states[at])
-		}
-		depth *= 2
-		counted = b.counted
+	if c.narrow(len(states), counted) {
+		return
 	}
+	b := &bounding{counting: c, area: newArea(c.m, c.gamma), inside: inside, answer: answer, counted: counted}
+	b.look(uint32(len(c.longest)))
+	if !b.contracts() {
+		return
+	}
+	for _, s := range states {
+		if at := b.position[s]; at == None {
+			answer(s, NotCounted) // no policy gets there soon enough
+		} else {
+			b.open = append(b.open, at)
+		}
+	}
+	slices.Sort(b.open)
+	if len(b.open) > fewStates {
+		b.byLevels(ctx)
+		b.bySteps(ctx)
+	}
+	for further := uint32(margin); !b.enough() && ctx.Err() == nil; further *= 2 {
+		b.look(b.distance[b.open[len(b.open)-1]] + further)
+		if b.byLandmarks(ctx); b.complete {
+			return
+		}
+	}
+}
+
+// look makes the area that of what is at most so far from the start. What is known of states in it stays.
+func (b *bounding) look(depth uint32) {
+	b.spread(b.counting.before, b.inside, b.start, min(depth, everywhere))
+	b.distance = b.distances()
+	known := len(b.known)
+	b.known = slices.Grow(b.known, max(0, int(b.size())-known))[:b.size()]
+	for at := known; at < len(b.known); at++ {
+		b.known[at] = interval{0, 1}
+	}
+	b.verdicts = slices.Grow(b.verdicts, max(0, int(b.size())-known))[:b.size()]
 }
 
 // decide takes what is known of a state into account.
@@ -85,8 +97,10 @@ func (b *bounding) decide(at uint32, atX interval) {
 }
 
 // enough reports whether so few states are open that the interval of the count is narrow enough.
-func (b *bounding) enough() bool {
-	return float64(len(b.open)) <= b.width*float64(b.counted+len(b.open))
+func (b *bounding) enough() bool { return b.narrow(len(b.open), b.counted) }
+
+func (c *counting) narrow(open, counted int) bool {
+	return float64(open) <= c.width*float64(counted+open)
 }
 
 // learn narrows what is known of h_x(start), and decides.
@@ -105,7 +119,7 @@ func (b *bounding) sift() {
 		return b.verdicts[at] != Undecided
 	})
 	if b.progress != nil {
-		b.progress(sparse.Progress{Stage: "visit counts"})
+		b.progress(sparse.Progress{Stage: "open", Done: len(b.open), Total: b.counted})
 	}
 }
 
@@ -124,19 +138,10 @@ func (b *bounding) byLevels(ctx context.Context) {
 	for d := range upper {
 		upper[d] = 1
 	}
-	if !b.complete {
-		far := &hitting{area: b.area}
-		if far.solve(ctx, span{b.size(), b.size() + 1}, roughly*(1-b.area.gamma)) {
-			b.away = far.value
-			for at := range b.away {
-				b.away[at] = far.upper(uint32(at))
-			}
-		}
-	}
 	b.each(ctx, "levels", solved, 1, func() func(uint32) {
 		h := &hitting{area: b.area}
 		return func(d uint32) {
-			if h.solve(ctx, span{b.level[d], b.size() + 1}, roughly*(1-b.area.gamma)) {
+			if h.solve(ctx, span{b.level[d], b.size() + 1}, levelPrecision*(1-b.area.gamma)) {
 				upper[d] = h.upper(0)
 			}
 		}
@@ -156,7 +161,7 @@ func (b *bounding) byLevels(ctx context.Context) {
 // bySteps bounds h from the start outward, state by state, from what is known of nearer states.
 func (b *bounding) bySteps(ctx context.Context) {
 	g := b.graph()
-	gates := dominators(&g, &b.before.graph)
+	gates := dominators(&g, &b.area.before.graph)
 	asked := sparse.NewBitset(int(b.size()))
 	for _, at := range b.open {
 		asked.Set(at)
@@ -167,10 +172,10 @@ func (b *bounding) bySteps(ctx context.Context) {
 	}
 	settle := func(near *ball, at uint32) {
 		near.around(at, gates[at])
-		var atStart, atX interval
+		atStart, atX := interval{0, 1}, interval{0, 1}
 		atStart.lower, atX.lower = near.stepUp(b.distance, b.known)
-		atStart.upper, atX.upper = 1, 1
-		if asked.Has(at) || near.gate >= 0 {
+		sure := !asked.Has(at) || compare(b.area.gamma, atStart, atX) == Counted
+		if !sure || near.gate >= 0 {
 			atStart.upper, atX.upper = near.stepDown(b.known)
 		}
 		if at == 0 {
@@ -338,7 +343,7 @@ func (w *walk) around(at, radius uint32) []uint32 {
 			for _, t := range g.next(w.order[done]) {
 				add(t)
 			}
-			for _, t := range w.before.Of(w.order[done]) {
+			for _, t := range w.area.before.Of(w.order[done]) {
 				add(t)
 			}
 		}

@@ -383,7 +383,7 @@ func (v *Visits) Bounds(ctx context.Context, x uint32, discount, width float64, 
 	if !a.contracts() {
 		return 0, math.Inf(1), nil
 	}
-	for depth := v.reach.Distance[x] + v.reach.Distance[x]/2 + 8; ; depth = 2*depth {
+	for depth := v.reach.Distance[x] + v.reach.Distance[x]/2 + 8; ; depth = 2 * depth {
 		a.spread(v.before, inside, v.start, min(depth, everywhere))
 		if a.position[x] == None {
 			if a.complete {
@@ -392,7 +392,11 @@ func (v *Visits) Bounds(ctx context.Context, x uint32, discount, width float64, 
 			continue
 		}
 		h := &hitting{area: a}
-		w := h.narrow(ctx, a.position[x], max(width, 0x1p-52))
+		var w interval
+		h.narrow(ctx, a.position[x], min(roughly, width), func() bool {
+			w = visits(discount, h.start(), h.back())
+			return w.upper-w.lower <= width*w.upper
+		})
 		if ctx.Err() != nil || a.complete || w.upper-w.lower <= width*w.upper {
 			return w.lower, w.upper, nil
 		}
