@@ -44,13 +44,19 @@ func newBall(a *area) *ball {
 	return b
 }
 
-// around makes it the ball around x. gate, unless None, dominates x: where the ball up to there is
-// small it is that.
-func (b *ball) around(x, gate uint32) {
+// around makes it the ball around x.
+func (b *ball) around(x uint32) {
+	b.gather(x, None, ballRadius)
+	b.write()
+}
+
+// behind makes it all that leads to x from a gate, which dominates x, and reports whether that is little.
+func (b *ball) behind(x, gate uint32) bool {
 	if gate == None || !b.gather(x, gate, gateRadius) {
-		b.gather(x, None, ballRadius)
+		return false
 	}
 	b.write()
+	return true
 }
 
 // gather collects the states from which x is at most radius branches away, and not those before
@@ -192,12 +198,20 @@ func (b *ball) lower(value float64) float64 { return max(value-b.drift(), 0) * (
 func (b *ball) upper(value float64) float64 { return min((value+b.drift())*(1+0x1p-50), 1) }
 
 // stepUp bounds the way from the start to x from below, by what is known of nearer states in the
-// ball: h_x(start) ≥ h_y(start)·h_x(y), because going to y first and then to x is one way to x. It
-// returns that bound and one of h_x(x).
-func (b *ball) stepUp(distance []uint32, known []interval) (atStart, atX float64) {
-	b.fromBelow()
-	b.settle(func() {})
+// ball: h_x(start) ≥ h_y(start)·h_x(y), because going to y first and then to x is one way to x. Who is
+// outside may start anew: home bounds the way there. It returns that bound and one of h_x(x).
+func (b *ball) stepUp(distance []uint32, known []interval, home *hitting) (atStart, atX float64) {
 	x := b.states[0]
+	anew := known[x].lower
+	restart := func() { b.outside(func(at uint32) float64 { return anew * home.lower(at) * (1 - 0x1p-50) }) }
+	b.fromBelow()
+	restart()
+	b.settle(func() {
+		if b.gate >= 0 {
+			anew = max(anew, known[b.states[b.gate]].lower*b.lower(b.value[b.gate]))
+			restart()
+		}
+	})
 	atX = b.lower(b.again)
 	if x == 0 {
 		return atX, atX
@@ -211,14 +225,24 @@ func (b *ball) stepUp(distance []uint32, known []interval) (atStart, atX float64
 }
 
 // stepDown bounds the way from the start to x from above where it must pass a gate:
-// h_x(start) = h_gate(start)·h_x(gate). It returns that bound, 1 where there is no gate, and one of h_x(x).
-func (b *ball) stepDown(known []interval) (atStart, atX float64) {
+// h_x(start) = h_gate(start)·h_x(gate). It returns that bound, 1 where there is no gate, and one of
+// h_x(x). Who is outside, and in a strongly connected component without the start that is not the gate's,
+// comes back through the start only: home bounds the way there.
+func (b *ball) stepDown(known []interval, cycles []uint32, home *hitting) (atStart, atX float64) {
 	b.fromAbove()
 	b.settle(func() {
-		if b.gate >= 0 {
-			beyond := b.less(b.upper(b.value[b.gate]))
-			b.outside(func(uint32) float64 { return beyond })
+		if b.gate < 0 {
+			return
 		}
+		gate := b.states[b.gate]
+		atGate := b.upper(b.value[b.gate])
+		far := atGate * known[gate].upper * (1 + 0x1p-50)
+		b.outside(func(at uint32) float64 {
+			if cycles[at] == cycles[gate] {
+				return b.less(atGate)
+			}
+			return far * home.upper(at) * (1 + 0x1p-50)
+		})
 	})
 	atX = b.upper(b.again)
 	switch x := b.states[0]; {

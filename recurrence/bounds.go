@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"offswitch/sparse"
 )
@@ -13,6 +14,8 @@ const (
 	levelBounds = 8
 	// levelPrecision is the precision of these, in units of 1-γ.
 	levelPrecision = 1e-2
+	// stepPasses is the most passes from the start outward.
+	stepPasses = 4
 	// margin is how much further than the open states the area goes at first in which landmarks are solved for.
 	margin = 32
 	// fewStates is the number of open states up to which each is solved for at once.
@@ -37,6 +40,7 @@ type bounding struct {
 	answer   func(s uint32, v Verdict)
 	counted  int       // that are counted already
 	verdicts []Verdict // by position
+	farthest uint32    // distance beyond which no state counts, or is on the way to one that does
 }
 
 // bound decides about states with policies that stay inside. First come bounds that cost little
@@ -105,9 +109,13 @@ func (c *counting) narrow(open, counted int) bool {
 
 // learn narrows what is known of h_x(start), and decides.
 func (b *bounding) learn(at uint32, atStart, atX interval) {
+	b.note(at, atStart)
+	b.decide(at, atX)
+}
+
+func (b *bounding) note(at uint32, atStart interval) {
 	k := &b.known[at]
 	k.lower, k.upper = max(k.lower, atStart.lower), min(k.upper, atStart.upper)
-	b.decide(at, atX)
 }
 
 // sift keeps those states open that are.
@@ -152,67 +160,116 @@ func (b *bounding) byLevels(ctx context.Context) {
 	for at, d := range b.distance {
 		b.known[at] = interval{0, upper[d]}
 	}
+	b.farthest = 0
+	for int(b.farthest)+1 < len(upper) && upper[b.farthest+1] > b.area.gamma*(1-b.area.gamma) {
+		b.farthest++
+	}
 	for _, at := range b.open {
 		b.decide(at, interval{0, b.least(1)})
 	}
 	b.sift()
 }
 
-// bySteps bounds h from the start outward, state by state, from what is known of nearer states.
+// bySteps bounds h from the start outward, state by state, from what is known of nearer states. Where
+// most open states lie behind gates it does so again, because what is known of a gate also says how
+// much there is to gain behind it by starting anew.
 func (b *bounding) bySteps(ctx context.Context) {
 	g := b.graph()
-	gates := dominators(&g, &b.area.before.graph)
-	asked := sparse.NewBitset(int(b.size()))
-	for _, at := range b.open {
-		asked.Set(at)
+	s := &steps{bounding: b, gates: dominators(&g, &b.area.before.graph), cycles: g.cyclesWithout(0), home: &hitting{area: b.area}}
+	s.home.solve(ctx, span{0, 1}, levelPrecision*(1-b.area.gamma))
+	for pass := 0; pass < stepPasses && ctx.Err() == nil && !b.enough(); pass++ {
+		s.asked, s.needed = sparse.NewBitset(int(b.size())), sparse.NewBitset(int(b.size()))
+		for _, at := range b.open {
+			s.asked.Set(at)
+			for gate := at; gate != None && !s.needed.Has(gate); gate = s.gates[gate] {
+				s.needed.Set(gate)
+			}
+		}
+		if pass == 0 {
+			s.needed.Fill(int(b.size()))
+		}
+		s.gated.Store(0)
+		s.pass(ctx)
+		b.sift()
+		if int(s.gated.Load()) < len(b.open)/2 {
+			return
+		}
 	}
-	balls := make([]*ball, b.workers)
+}
+
+// steps is one call of bySteps.
+type steps struct {
+	*bounding
+	asked  sparse.Bitset // open states
+	needed sparse.Bitset // states from whose bounds theirs may come
+	gates  []uint32
+	cycles []uint32
+	home   *hitting
+	gated  atomic.Int64 // open states that stay open behind a gate
+}
+
+func (s *steps) pass(ctx context.Context) {
+	balls := make([]*ball, s.workers)
 	for w := range balls {
-		balls[w] = newBall(b.area)
+		balls[w] = newBall(s.area)
 	}
-	settle := func(near *ball, at uint32) {
-		near.around(at, gates[at])
-		atStart, atX := interval{0, 1}, interval{0, 1}
-		atStart.lower, atX.lower = near.stepUp(b.distance, b.known)
-		sure := !asked.Has(at) || compare(b.area.gamma, atStart, atX) == Counted
-		if !sure || near.gate >= 0 {
-			atStart.upper, atX.upper = near.stepDown(b.known)
+	for d := range len(s.level) - 1 {
+		from, to := s.level[d], s.level[d+1]
+		if d > int(s.farthest) || ctx.Err() != nil {
+			return
 		}
-		if at == 0 {
-			b.decide(at, atX)
-			b.known[0] = interval{1, 1}
-		} else if asked.Has(at) {
-			b.learn(at, atStart, atX)
-		} else {
-			k := &b.known[at]
-			k.lower, k.upper = max(k.lower, atStart.lower), min(k.upper, atStart.upper)
+		if s.progress != nil {
+			s.progress(sparse.Progress{Stage: "steps", Done: int(to), Total: int(s.size())})
 		}
-	}
-	for d := range len(b.level) - 1 {
-		from, to := b.level[d], b.level[d+1]
-		if b.known[from].upper <= b.area.gamma*(1-b.area.gamma)/2 {
-			break
-		}
-		if to-from < uint32(4*b.workers) {
+		if to-from < uint32(4*s.workers) {
 			for at := from; at < to && ctx.Err() == nil; at++ {
-				settle(balls[0], at)
+				s.settle(balls[0], at)
 			}
-		} else {
-			var wait sync.WaitGroup
-			for w, near := range balls {
-				wait.Go(func() {
-					for i := uint32(w); i < to-from && ctx.Err() == nil; i += uint32(b.workers) {
-						settle(near, from+i)
-					}
-				})
-			}
-			wait.Wait()
+			continue
 		}
-		if ctx.Err() != nil {
-			break
+		var wait sync.WaitGroup
+		for w, near := range balls {
+			wait.Go(func() {
+				for i := uint32(w); i < to-from && ctx.Err() == nil; i += uint32(s.workers) {
+					s.settle(near, from+i)
+				}
+			})
 		}
+		wait.Wait()
 	}
-	b.sift()
+}
+
+// settle learns what a small ball around a state says: first the one behind its gate, which says what its
+// way from the start is worth, and then one that goes further back, which may say more about the way around.
+func (s *steps) settle(near *ball, at uint32) {
+	if !s.needed.Has(at) {
+		return
+	}
+	if near.behind(at, s.gates[at]) {
+		s.weigh(near, at)
+		if !s.asked.Has(at) || s.verdicts[at] != Undecided {
+			return
+		}
+		s.gated.Add(1)
+	}
+	near.around(at)
+	s.weigh(near, at)
+}
+
+func (s *steps) weigh(near *ball, at uint32) {
+	atStart, atX := interval{0, 1}, interval{0, 1}
+	atStart.lower, atX.lower = near.stepUp(s.distance, s.known, s.home)
+	if near.gate >= 0 || s.asked.Has(at) && compare(s.area.gamma, atStart, atX) != Counted {
+		atStart.upper, atX.upper = near.stepDown(s.known, s.cycles, s.home)
+	}
+	if at == 0 {
+		atStart = interval{1, 1}
+	}
+	if s.asked.Has(at) {
+		s.learn(at, atStart, atX)
+	} else {
+		s.note(at, atStart)
+	}
 }
 
 // byLandmarks solves for some of the open states, and compares those around them with them. The
@@ -282,7 +339,7 @@ func (b *bounding) compareAround(ctx context.Context, landmarks []*hitting, radi
 	b.each(ctx, "comparisons", states, 16, func() func(uint32) {
 		ball := newBall(b.area)
 		return func(at uint32) {
-			ball.around(at, None)
+			ball.around(at)
 			for _, p := range near[at][:min(nearest, len(near[at]))] {
 				atStart, atX := interval{0, 1}, interval{0, 1}
 				atStart.lower, atX.lower = ball.compareUp(p)

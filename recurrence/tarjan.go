@@ -139,3 +139,17 @@ func (t *tarjan) search(v uint32) {
 	}
 	t.next, t.last = next, last
 }
+
+// cyclesWithout returns a number for each state, the same for states of one strongly connected
+// component of the graph without one of its states.
+func (g *graph) cyclesWithout(state uint32) []uint32 {
+	n := g.states()
+	t := newTarjan(*g, make([]uint32, n), new(scratch))
+	t.rank[state] = t.last
+	t.last--
+	t.reserve(n)
+	all := sparse.NewBitset(n)
+	all.Fill(n)
+	t.visit(all)
+	return t.rank
+}
