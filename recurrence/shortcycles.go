@@ -1,0 +1,385 @@
+package recurrence
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"offswitch/sparse"
+)
+
+// shortCycles answers, for the states that a search has reached, whether the shortest cycle through a
+// state has at most so many steps as its distance allows. No state is asked on its own as long as
+// there is a cheaper way:
+//
+//   - Cycles of one or two steps are seen at the state.
+//   - A cycle that a search finds answers for all states on it.
+//   - The states that are left are cut. The shortest cycle through x that meets a set C of states has
+//     at least d(C,x) + d(x,C) steps, and exactly so many when C is one state: two searches tell that
+//     for all x at once. A cycle that does not meet C is in a strongly connected component of what is
+//     left without C, and those are cut in turn.
+type shortCycles struct {
+	graph   adjacency
+	of      []uint32 // components of the graph, or of one that has all its edges
+	reach   *Search
+	longest []uint32 // by distance; see longestCycles
+	workers int
+	open    []uint32 // what has no answer, nearest first
+
+	// Answers. Both are written under way by several goroutines, and only ever added to.
+	yes, no sparse.Bitset
+}
+
+const (
+	// How many edges a first and a second search for a cycle may follow before it gives up: cycles are
+	// short nearly everywhere, or nowhere.
+	firstEdges  = 100
+	secondEdges = 2000
+	// mostSkipped is how many states are passed over, at most, after searches that gave up.
+	mostSkipped = 63
+	// A state is compared with so many of its neighbours' neighbours at most, that hubs take no time.
+	mostNeighbours = 16
+	// There are at most so many rounds of cutting; each looks only at components with open states.
+	mostRounds = 24
+	// fewOpen are so few states that searching from each costs less than cutting.
+	fewOpen = 2
+)
+
+// limit returns the greatest length of a cycle that makes a state count; 0: none.
+func (q *shortCycles) limit(s uint32) uint32 {
+	if d := q.reach.Distance[s]; int(d) < len(q.longest) {
+		return q.longest[d]
+	}
+	return 0
+}
+
+// around answers for a state where cycles of one or two steps tell.
+func (q *shortCycles) around(s uint32) Verdict {
+	limit := q.limit(s)
+	if limit == 0 {
+		return NotCounted
+	}
+	near := q.graph.next.next(s)
+	if slices.Contains(near, s) {
+		return Counted
+	}
+	if limit == 1 {
+		return NotCounted
+	}
+	otherwise := Undecided
+	if limit == 2 {
+		otherwise = NotCounted
+	}
+	if len(near) > mostNeighbours {
+		near, otherwise = near[:mostNeighbours], Undecided
+	}
+	for _, t := range near {
+		back := q.graph.next.next(t)
+		if len(back) > mostNeighbours {
+			back, otherwise = back[:mostNeighbours], Undecided
+		}
+		for _, u := range back {
+			if u == s {
+				return Counted
+			}
+		}
+	}
+	return otherwise
+}
+
+// ask begins with the given states, which are among those reached.
+func (q *shortCycles) ask(asked sparse.Bitset) {
+	n := len(q.of)
+	q.yes, q.no = sparse.NewBitset(n), sparse.NewBitset(n)
+	shares(n, q.workers, func(lo, hi uint32) {
+		for s := lo; s < hi; s++ {
+			answer := NotCounted // nobody wants to know
+			if asked.Has(s) {
+				answer = q.around(s)
+			}
+			switch answer {
+			case Counted:
+				q.yes.Set(s)
+			case NotCounted:
+				q.no.Set(s)
+			}
+		}
+	})
+	q.open = nil
+	for _, s := range q.reach.Order {
+		if !q.answered(s) {
+			q.open = append(q.open, s)
+		}
+	}
+}
+
+func (q *shortCycles) answered(s uint32) bool {
+	i, bit := s>>6, uint64(1)<<(s&63)
+	return (atomic.LoadUint64(&q.yes[i])|atomic.LoadUint64(&q.no[i]))&bit != 0
+}
+
+// add puts a state into a set of answers.
+func add(answers sparse.Bitset, s uint32) {
+	atomic.OrUint64(&answers[s>>6], 1<<(s&63))
+}
+
+// search returns what answers for one state after another by searching for its shortest cycle along
+// so many edges at most. After searches that gave up it passes over more and more states.
+func (q *shortCycles) search(edges int) func(s uint32) {
+	find := newCycleFinder(q.graph, q.of)
+	skip, wait := 0, 0
+	return func(s uint32) {
+		if q.answered(s) {
+			return
+		}
+		if wait > 0 {
+			wait--
+			return
+		}
+		length, ok := find.shortest(s, q.limit(s), edges)
+		switch {
+		case !ok:
+			skip = min(2*skip+1, mostSkipped)
+			wait = skip
+			return
+		case length == None:
+			add(q.no, s)
+		default:
+			find.cycle(func(t uint32) {
+				if length <= q.limit(t) {
+					add(q.yes, t)
+				}
+			})
+		}
+		skip /= 2
+	}
+}
+
+// prune leaves only states without an answer open.
+func (q *shortCycles) prune() {
+	q.open = slices.DeleteFunc(q.open, q.answered)
+}
+
+// cut answers for open states by cutting the graph. What it leaves open, some cycle may be short
+// enough for.
+func (q *shortCycles) cut(ctx context.Context) {
+	unsure := sparse.NewBitset(len(q.of)) // cycles that meet a cut may be short enough
+	slow := 0
+	for p, round := q.piece(), 0; p != nil && round < mostRounds && slow < 2 && ctx.Err() == nil; round++ {
+		p.choose(round%2 == 0, q.reach.Distance)
+		p.measure(q.workers)
+		for i, s := range p.states {
+			if q.answered(s) || p.through(uint32(i)) > q.limit(s) {
+				continue
+			}
+			if p.exact[p.component[i]] {
+				q.yes.Set(s)
+			} else {
+				unsure.Set(s)
+			}
+		}
+		rest := p.split(q, unsure)
+		if rest != nil && 8*len(rest.states) > 7*len(p.states) {
+			slow++
+		}
+		p = rest
+	}
+	q.prune()
+}
+
+// piece is a part of the graph: some components of it, without edges between them.
+type piece struct {
+	next, prev graph
+	states     []uint32 // of the whole graph, nearest first
+	component  []uint32 // by position in states
+	components int
+
+	cut      []uint32 // positions, of one state or of all states at some distance, in each component
+	exact    []bool   // for each component: the cut is one state
+	from, to Search   // the steps from the cut to a position, and from there to the cut
+}
+
+// piece returns all that can be on a cycle that is short enough for an open state: of the components of
+// such states, what is no further away than the cycle can lead. It is nil when no state is open.
+func (q *shortCycles) piece() *piece {
+	if len(q.open) <= fewOpen {
+		return nil
+	}
+	furthest := uint64(0)
+	at := make([]uint32, len(q.of)) // first of components, then of states
+	for _, s := range q.open {
+		furthest = max(furthest, uint64(q.reach.Distance[s])+uint64(q.limit(s)))
+		at[q.of[s]] = 1
+	}
+	var p piece
+	for _, s := range q.reach.Order {
+		if uint64(q.reach.Distance[s]) >= furthest {
+			break
+		}
+		if k := q.of[s]; k != None && at[k] != 0 {
+			if at[k] == 1 {
+				p.components++
+				at[k] = uint32(p.components) + 1
+			}
+			p.states = append(p.states, s)
+			p.component = append(p.component, at[k]-2)
+		}
+	}
+	p.connect(q.graph.next, p.states, at, q.workers)
+	return &p
+}
+
+// connect takes the edges between states of the same component from a graph in which the positions
+// have the given states. at is working memory.
+func (p *piece) connect(g *graph, states, at []uint32, workers int) {
+	for s := range at {
+		at[s] = None
+	}
+	edges := 0
+	for i, s := range states {
+		at[s] = uint32(i)
+		edges += len(g.next(s))
+	}
+	start, target := make([]uint32, len(states)+1), make([]uint32, 0, edges)
+	for i, s := range states {
+		component := p.component[i]
+		for _, t := range g.next(s) {
+			if j := at[t]; j != None && p.component[j] == component {
+				target = append(target, j)
+			}
+		}
+		start[i+1] = uint32(len(target))
+	}
+	p.next = graph{choiceStart: start, target: target}
+	var before Predecessors
+	before.transpose(p.next, workers, new(scratch))
+	p.prev = before.graph
+}
+
+// choose chooses the cuts: in each component its first state, or the fewest states at the same distance
+// that leave a quarter of the component on either side. A cycle that leads from one side to the
+// other meets all distances between, because an edge leads at most one further away.
+func (p *piece) choose(first bool, distance []uint32) {
+	type levels struct {
+		size, before, width, fewest uint32
+		level, best                 uint32
+	}
+	all := make([]levels, p.components)
+	for k := range all {
+		all[k] = levels{fewest: None, level: None, best: None}
+	}
+	for _, k := range p.component {
+		all[k].size++
+	}
+	p.cut, p.exact = p.cut[:0], make([]bool, p.components)
+	if !first {
+		for i, k := range p.component {
+			c := &all[k]
+			if d := distance[p.states[i]]; d != c.level {
+				if 4*uint64(c.before) >= uint64(c.size) && 4*uint64(c.before+c.width) <= 3*uint64(c.size) && c.width < c.fewest {
+					c.fewest, c.best = c.width, c.level
+				}
+				c.before += c.width
+				c.level, c.width = d, 0
+			}
+			c.width++
+		}
+	}
+	for i, k := range p.component {
+		switch c := &all[k]; {
+		case c.best == None && !p.exact[k]:
+			p.cut = append(p.cut, uint32(i))
+			p.exact[k] = true
+		case c.best != None && c.best == distance[p.states[i]]:
+			p.cut = append(p.cut, uint32(i))
+			p.exact[k] = c.fewest == 1
+		}
+	}
+}
+
+// measure finds how far all is from the cuts.
+func (p *piece) measure(workers int) {
+	from := func() { p.from.search(len(p.states), p.cut, p.next.edges, p.next.target) }
+	to := func() { p.to.search(len(p.states), p.cut, p.prev.edges, p.prev.target) }
+	if workers == 1 {
+		from()
+		to()
+		return
+	}
+	var wait sync.WaitGroup
+	wait.Go(from)
+	wait.Go(to)
+	wait.Wait()
+}
+
+// through returns the least number of steps of a cycle through a position that meets the cut, or a
+// number below that where the cut is not exact; None where there is no such cycle.
+func (p *piece) through(i uint32) uint32 {
+	there, back := p.from.Distance[i], p.to.Distance[i]
+	if back == 0 {
+		there, back = 1, None
+		for _, j := range p.next.next(i) {
+			back = min(back, p.to.Distance[j])
+		}
+	}
+	if there == None || back == None {
+		return None
+	}
+	return there + back
+}
+
+// split returns the components with open states that are left without the cut, nil if there are none.
+// It answers for open states that are in none.
+func (p *piece) split(q *shortCycles, unsure sparse.Bitset) *piece {
+	n := len(p.states)
+	rank, uncut := make([]uint32, n), sparse.NewBitset(n)
+	uncut.Fill(n)
+	for _, i := range p.cut {
+		rank[i] = None
+		uncut.Clear(i)
+	}
+	var memory scratch
+	t := newTarjan(p.next, rank, &memory)
+	t.visit(uncut)
+	size := make([]uint32, t.finish())
+	for _, k := range rank {
+		if k != None {
+			size[k]++
+		}
+	}
+	wanted, open := sparse.NewBitset(len(size)), 0
+	for i, s := range p.states {
+		switch k := rank[i]; {
+		case q.answered(s):
+		case k != None && size[k] > 1:
+			wanted.Set(k)
+			open++
+		case !unsure.Has(s):
+			q.no.Set(s)
+		}
+	}
+	if open <= fewOpen {
+		return nil
+	}
+	var rest piece
+	var positions []uint32
+	number := size
+	for k := range number {
+		number[k] = None
+	}
+	for i, k := range rank {
+		if k == None || !wanted.Has(k) {
+			continue
+		}
+		if number[k] == None {
+			number[k] = uint32(rest.components)
+			rest.components++
+		}
+		rest.component = append(rest.component, number[k])
+		rest.states = append(rest.states, p.states[i])
+		positions = append(positions, uint32(i))
+	}
+	rest.connect(&p.next, positions, rank, q.workers)
+	return &rest
+}
