@@ -28,16 +28,17 @@ func (c *counting) byCycles(ctx context.Context, stage string, graph adjacency, 
 	}
 	q := shortCycles{graph: graph, of: of, reach: reach, longest: c.longest, workers: c.workers}
 	q.ask(asked)
-	efforts := []int{firstEdges, secondEdges, math.MaxInt}
-	for _, edges := range efforts {
-		if edges == math.MaxInt {
-			q.cut(ctx)
-			if !thorough {
-				break
-			}
+	search := func(edges int) {
+		if len(q.open) > 0 {
+			c.each(ctx, stage, q.open, func() func(uint32) { return q.search(edges) })
+			q.prune()
 		}
-		c.each(ctx, stage, q.open, func() func(uint32) { return q.search(edges) })
-		q.prune()
+	}
+	search(firstEdges)
+	search(secondEdges)
+	q.cut(ctx)
+	if thorough {
+		search(unlimited)
 	}
 	for s := range asked.All() {
 		if q.yes.Has(s) || q.no.Has(s) {
@@ -94,7 +95,7 @@ func (v *Visits) certainCritical(x uint32, precision float64) (lower, upper floa
 // where x is not reached, and the length of the shortest cycle through x, None where there is none. In a deterministic environment
 // W_x = γ^(d-1)/(1-γ^c). O(branches) at worst.
 func (v *Visits) DistanceAndCycle(x uint32) (distance, cycle uint32) {
-	cycle, _ = newCycleFinder(v.graph(), v.classes.Of).shortest(x, None-1, math.MaxInt)
+	cycle, _ = newCycleFinder(v.graph(), v.classes.Of).shortest(x, None-1, unlimited)
 	distance = v.reach.Distance[x]
 	if x == v.start {
 		distance = cycle

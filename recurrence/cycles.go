@@ -46,8 +46,8 @@ func (d *side) has(s uint32) bool { return d.seen[s]-d.base < uint32(len(d.queue
 // shortest returns the length of the shortest cycle through x if that is at most limit, and None
 // otherwise. It searches from both sides, the smaller frontier first: when the searches have gone
 // i steps ahead and j behind without meeting, every cycle through x is longer than i+j. When it has
-// followed about so many edges as it may, it gives up, and ok is false.
-func (f *cycleFinder) shortest(x, limit uint32, edges int) (length uint32, ok bool) {
+// followed about so many edges as it may, it gives up, and what is left of them is negative.
+func (f *cycleFinder) shortest(x, limit uint32, edges int) (length uint32, left int) {
 	f.ahead.begin(x)
 	f.behind.begin(x)
 	for length := uint32(1); length <= limit; length++ {
@@ -56,17 +56,17 @@ func (f *cycleFinder) shortest(x, limit uint32, edges int) (length uint32, ok bo
 			own, other = other, own
 		}
 		if own.done == len(own.queue) {
-			return None, true
+			return None, edges
 		}
 		met := own.step(other, f.of, &edges)
 		switch {
 		case met:
-			return length, true
+			return length, max(edges, 0)
 		case edges < 0:
-			return None, false
+			return None, edges
 		}
 	}
-	return None, true
+	return None, edges
 }
 
 // step moves the frontier on and reports whether it meets what the other side has seen. It takes the

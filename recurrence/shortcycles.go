@@ -2,6 +2,7 @@ package recurrence
 
 import (
 	"context"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -36,14 +37,18 @@ const (
 	// short nearly everywhere, or nowhere.
 	firstEdges  = 100
 	secondEdges = 2000
-	// mostSkipped is how many states are passed over, at most, after searches that gave up.
-	mostSkipped = 63
+	// goodEdges is how many edges an answer is worth. After searches that took more for each of their
+	// answers, states are passed over, mostSkipped of them at most.
+	goodEdges   = 32
+	mostSkipped = 2047
 	// A state is compared with so many of its neighbours' neighbours at most, that hubs take no time.
 	mostNeighbours = 16
 	// There are at most so many rounds of cutting; each looks only at components with open states.
 	mostRounds = 24
 	// fewOpen are so few states that searching from each costs less than cutting.
 	fewOpen = 2
+
+	unlimited = math.MaxInt
 )
 
 // limit returns the greatest length of a cycle that makes a state count; 0: none.
@@ -125,7 +130,7 @@ func add(answers sparse.Bitset, s uint32) {
 }
 
 // search returns what answers for one state after another by searching for its shortest cycle along
-// so many edges at most. After searches that gave up it passes over more and more states.
+// so many edges at most. After searches with little success it passes over more and more states.
 func (q *shortCycles) search(edges int) func(s uint32) {
 	find := newCycleFinder(q.graph, q.of)
 	skip, wait := 0, 0
@@ -133,26 +138,31 @@ func (q *shortCycles) search(edges int) func(s uint32) {
 		if q.answered(s) {
 			return
 		}
-		if wait > 0 {
+		if wait > 0 && edges < unlimited {
 			wait--
 			return
 		}
-		length, ok := find.shortest(s, q.limit(s), edges)
+		answers := 0
+		length, left := find.shortest(s, q.limit(s), edges)
 		switch {
-		case !ok:
-			skip = min(2*skip+1, mostSkipped)
-			wait = skip
-			return
+		case left < 0:
 		case length == None:
+			answers = 1
 			add(q.no, s)
 		default:
 			find.cycle(func(t uint32) {
 				if length <= q.limit(t) {
+					answers++
 					add(q.yes, t)
 				}
 			})
 		}
-		skip /= 2
+		if edges-left <= goodEdges*answers {
+			skip /= 2
+		} else {
+			skip = min(2*skip+1, mostSkipped)
+		}
+		wait = skip
 	}
 }
 
