@@ -16,18 +16,25 @@ func (v *Visits) graph() adjacency {
 // its distance and c its shortest cycle in the graph, and hands the answer on. Unless it is to be
 // thorough, it asks no further where an answer takes a search through much of the graph.
 func (c *counting) byCycles(ctx context.Context, stage string, graph adjacency, of []uint32, reach *Search, thorough bool, answer func(s uint32, counts bool)) {
-	asked := sparse.NewBitset(len(of))
-	for _, s := range reach.Order {
-		if c.out.Extended[s] == Undecided && s != c.start {
-			asked.Set(s)
+	n := len(of)
+	asked := sparse.NewBitset(n)
+	shares(n, c.workers, func(lo, hi uint32) {
+		for s := lo; s < hi; s++ {
+			if c.out.Extended[s] == Undecided && reach.Reached.Has(s) {
+				asked.Set(s)
+			}
 		}
-	}
-	if c.out.Extended[c.start] == Undecided {
+	})
+	if asked.Has(c.start) {
+		asked.Clear(c.start)
 		length := returning(graph, reach, c.start)
 		answer(c.start, length != None && exceeds(c.gamma, uint64(length)-1, uint64(length)))
 	}
-	q := shortCycles{graph: graph, of: of, reach: reach, longest: c.longest, workers: c.workers}
+	q := shortCycles{graph: graph, of: of, strong: reach == c.reach, start: c.start, reach: reach, longest: c.longest, workers: c.workers}
 	q.ask(asked)
+	if len(q.open) > n/manyOpen {
+		q.throughStart()
+	}
 	search := func(edges int) {
 		if len(q.open) > 0 {
 			c.each(ctx, stage, q.open, func() func(uint32) { return q.search(edges) })
@@ -40,11 +47,13 @@ func (c *counting) byCycles(ctx context.Context, stage string, graph adjacency, 
 	if thorough {
 		search(unlimited)
 	}
-	for s := range asked.All() {
-		if q.yes.Has(s) || q.no.Has(s) {
-			answer(s, q.yes.Has(s))
+	shares(n, c.workers, func(lo, hi uint32) {
+		for s := lo; s < hi; s++ {
+			if asked.Has(s) && q.answered(s) {
+				answer(s, q.yes.Has(s))
+			}
 		}
-	}
+	})
 }
 
 // returning returns the length of the shortest cycle through the start of a search, None if there is

@@ -22,7 +22,9 @@ import (
 //     left without C, and those are cut in turn.
 type shortCycles struct {
 	graph   adjacency
-	of      []uint32 // components of the graph, or of one that has all its edges
+	of      []uint32 // a cycle stays in one of these components
+	strong  bool     // they are the strongly connected components
+	start   uint32
 	reach   *Search
 	longest []uint32 // by distance; see longestCycles
 	workers int
@@ -30,6 +32,8 @@ type shortCycles struct {
 
 	// Answers. Both are written under way by several goroutines, and only ever added to.
 	yes, no sparse.Bitset
+	// No cycle through the start is short enough for an open state.
+	aside bool
 }
 
 const (
@@ -47,6 +51,9 @@ const (
 	mostRounds = 24
 	// fewOpen are so few states that searching from each costs less than cutting.
 	fewOpen = 2
+	// manyOpen is the share of the states from which on looking for cycles through the start pays before
+	// any other.
+	manyOpen = 64
 
 	unlimited = math.MaxInt
 )
@@ -66,10 +73,18 @@ func (q *shortCycles) around(s uint32) Verdict {
 		return NotCounted
 	}
 	near := q.graph.next.next(s)
-	if slices.Contains(near, s) {
-		return Counted
+	for _, t := range near {
+		if t == s {
+			return Counted
+		}
 	}
 	if limit == 1 {
+		return NotCounted
+	}
+	if limit == None && q.strong {
+		if slices.ContainsFunc(near, func(t uint32) bool { return q.of[t] == q.of[s] }) {
+			return Counted
+		}
 		return NotCounted
 	}
 	otherwise := Undecided
@@ -117,6 +132,19 @@ func (q *shortCycles) ask(asked sparse.Bitset) {
 			q.open = append(q.open, s)
 		}
 	}
+}
+
+// throughStart answers where a cycle through the start is short enough.
+func (q *shortCycles) throughStart() {
+	var to Search
+	to.search(len(q.of), []uint32{q.start}, q.graph.prev.edges, q.graph.prev.target)
+	for _, s := range q.open {
+		if back := to.Distance[s]; back != None && back+q.reach.Distance[s] <= q.limit(s) {
+			q.yes.Set(s)
+		}
+	}
+	q.aside = true
+	q.prune()
 }
 
 func (q *shortCycles) answered(s uint32) bool {
@@ -176,7 +204,17 @@ func (q *shortCycles) prune() {
 func (q *shortCycles) cut(ctx context.Context) {
 	unsure := sparse.NewBitset(len(q.of)) // cycles that meet a cut may be short enough
 	slow := 0
-	for p, round := q.piece(), 0; p != nil && round < mostRounds && slow < 2 && ctx.Err() == nil; round++ {
+	for p, round := q.piece(), 0; p != nil && round < mostRounds && ctx.Err() == nil; round++ {
+		rest := p.split(q, unsure)
+		if rest == nil {
+			break
+		}
+		if round > 0 && 8*len(rest.states) > 7*len(p.states) {
+			if slow++; slow == 2 {
+				break
+			}
+		}
+		p = rest
 		p.choose(round%2 == 0, q.reach.Distance)
 		p.measure(q.workers)
 		for i, s := range p.states {
@@ -189,11 +227,6 @@ func (q *shortCycles) cut(ctx context.Context) {
 				unsure.Set(s)
 			}
 		}
-		rest := p.split(q, unsure)
-		if rest != nil && 8*len(rest.states) > 7*len(p.states) {
-			slow++
-		}
-		p = rest
 	}
 	q.prune()
 }
@@ -227,7 +260,7 @@ func (q *shortCycles) piece() *piece {
 		if uint64(q.reach.Distance[s]) >= furthest {
 			break
 		}
-		if k := q.of[s]; k != None && at[k] != 0 {
+		if k := q.of[s]; k != None && at[k] != 0 && !(q.aside && s == q.start) {
 			if at[k] == 1 {
 				p.components++
 				at[k] = uint32(p.components) + 1

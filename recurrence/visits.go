@@ -143,13 +143,15 @@ func (v *Visits) Count(ctx context.Context, o CountOptions) (*Counts, error) {
 	if c.workers <= 0 {
 		c.workers = runtime.GOMAXPROCS(0)
 	}
-	for s := range uint32(n) {
-		if !v.reach.Reached.Has(s) || v.m.Terminal(s) || v.deterministic && v.components.Of[s] == None {
-			c.settle(s, NotCounted)
-		} else if v.components.Of[s] == None {
-			c.out.Paper[s] = NotCounted
+	shares(n, c.workers, func(lo, hi uint32) {
+		for s := lo; s < hi; s++ {
+			if !v.reach.Reached.Has(s) || v.m.Terminal(s) || v.deterministic && v.components.Of[s] == None {
+				c.settle(s, NotCounted)
+			} else if v.components.Of[s] == None {
+				c.out.Paper[s] = NotCounted
+			}
 		}
-	}
+	})
 	// One at least for the start itself, which is as far from itself as its cycle is long.
 	c.longest = longestCycles(o.Discount, max(v.reach.Distance[v.reach.Order[len(v.reach.Order)-1]], 1), uint32(n)+1)
 	c.byCycles(ctx, "shortest cycles", v.graph(), v.classes.Of, v.reach, v.deterministic, func(s uint32, counts bool) {
