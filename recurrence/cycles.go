@@ -45,8 +45,8 @@ func (d *side) has(s uint32) bool { return d.seen[s]-d.base < uint32(len(d.queue
 
 // shortest returns the length of the shortest cycle through x if that is at most limit, and None
 // otherwise. It searches from both sides, the smaller frontier first: when the searches have gone
-// i steps ahead and j behind without meeting, every cycle through x is longer than i+j. When it has
-// followed about so many edges as it may, it gives up, and what is left of them is negative.
+// i steps ahead and j behind without meeting, every cycle through x is longer than i+j. When that takes
+// more than so many edges, it gives up, and what is left of them is negative.
 func (f *cycleFinder) shortest(x, limit uint32, edges int) (length uint32, left int) {
 	f.ahead.begin(x)
 	f.behind.begin(x)
@@ -61,7 +61,7 @@ func (f *cycleFinder) shortest(x, limit uint32, edges int) (length uint32, left 
 		met := own.step(other, f.of, &edges)
 		switch {
 		case met:
-			return length, max(edges, 0)
+			return length, edges
 		case edges < 0:
 			return None, edges
 		}
@@ -74,9 +74,11 @@ func (f *cycleFinder) shortest(x, limit uint32, edges int) (length uint32, left 
 func (d *side) step(other *side, of []uint32, edges *int) bool {
 	component := of[d.queue[0]]
 	end := len(d.queue)
-	for i := d.done; i < end && *edges >= 0; i++ {
+	for i := d.done; i < end; i++ {
 		targets := d.next(d.queue[i])
-		*edges -= len(targets)
+		if *edges -= len(targets); *edges < 0 {
+			return false
+		}
 		for _, t := range targets {
 			if of[t] != component {
 				continue

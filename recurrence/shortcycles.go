@@ -34,29 +34,98 @@ type shortCycles struct {
 	yes, no sparse.Bitset
 	// No cycle through the start is short enough for an open state.
 	aside bool
+
+	lock    sync.Mutex
+	finders []*cycleFinder
+	used    int // of the finders
 }
 
-const (
+// When to do what. Tests change these.
+var (
 	// How many edges a first and a second search for a cycle may follow before it gives up: cycles are
 	// short nearly everywhere, or nowhere.
 	firstEdges  = 100
 	secondEdges = 2000
-	// goodEdges is how many edges an answer is worth. After searches that took more for each of their
-	// answers, states are passed over, mostSkipped of them at most.
-	goodEdges   = 32
+	// mostSkipped is how many states are passed over, at most, after searches with little success.
 	mostSkipped = 2047
-	// A state is compared with so many of its neighbours' neighbours at most, that hubs take no time.
-	mostNeighbours = 16
-	// There are at most so many rounds of cutting; each looks only at components with open states.
-	mostRounds = 24
-	// fewOpen are so few states that searching from each costs less than cutting.
-	fewOpen = 2
 	// manyOpen is the share of the states from which on looking for cycles through the start pays before
 	// any other.
 	manyOpen = 64
-
-	unlimited = math.MaxInt
+	// fewOpen are so few states that searching from each costs less than cutting.
+	fewOpen = 2
 )
+
+const (
+	// goodEdges is how many edges an answer is worth.
+	goodEdges = 32
+	// mostNeighbours is how many neighbours, and neighbours of theirs, a state is compared with, so that
+	// hubs take no time.
+	mostNeighbours = 16
+	// mostRounds of cutting there are; each looks only at components with open states.
+	mostRounds = 24
+	unlimited  = math.MaxInt
+)
+
+// byCycles asks of every undecided state that the graph reaches whether γ^(d-1) + γ^c > 1, with d
+// its distance and c its shortest cycle in the graph, and hands the answer on. Unless it is to be
+// thorough, it asks no further where an answer takes a search through much of the graph.
+func (c *counting) byCycles(ctx context.Context, stage string, graph adjacency, of []uint32, reach *Search, thorough bool, answer func(s uint32, counts bool)) {
+	n := len(of)
+	asked := sparse.NewBitset(n)
+	shares(n, c.workers, func(lo, hi uint32) {
+		for s := lo; s < hi; s++ {
+			if c.out.Extended[s] == Undecided && reach.Reached.Has(s) {
+				asked.Set(s)
+			}
+		}
+	})
+	if asked.Has(c.start) {
+		asked.Clear(c.start)
+		length := returning(graph, reach, c.start)
+		answer(c.start, length != None && exceeds(c.gamma, uint64(length)-1, uint64(length)))
+	}
+	q := shortCycles{graph: graph, of: of, strong: reach == c.reach, start: c.start, reach: reach, longest: c.longest, workers: c.workers}
+	q.ask(asked)
+	if len(q.open) > n/manyOpen {
+		q.throughStart()
+	}
+	search := func(edges int) {
+		if len(q.open) > 0 {
+			c.each(ctx, stage, q.open, func() func(uint32) { return q.search(edges) })
+			q.prune()
+		}
+	}
+	search(firstEdges)
+	search(secondEdges)
+	q.cut(ctx)
+	if thorough {
+		search(unlimited)
+	}
+	shares(n, c.workers, func(lo, hi uint32) {
+		for s := lo; s < hi; s++ {
+			if asked.Has(s) && q.answered(s) {
+				answer(s, q.yes.Has(s))
+			}
+		}
+	})
+}
+
+// returning returns the length of the shortest cycle through the start of a search, None if there is
+// none.
+func returning(graph adjacency, reach *Search, start uint32) uint32 {
+	length := uint32(None)
+	for _, t := range graph.next.next(start) {
+		if t == start {
+			return 1 // not among those before it
+		}
+	}
+	for _, s := range graph.prev.next(start) {
+		if d := reach.Distance[s]; d != None {
+			length = min(length, d+1)
+		}
+	}
+	return length
+}
 
 // limit returns the greatest length of a cycle that makes a state count; 0: none.
 func (q *shortCycles) limit(s uint32) uint32 {
@@ -160,7 +229,7 @@ func add(answers sparse.Bitset, s uint32) {
 // search returns what answers for one state after another by searching for its shortest cycle along
 // so many edges at most. After searches with little success it passes over more and more states.
 func (q *shortCycles) search(edges int) func(s uint32) {
-	find := newCycleFinder(q.graph, q.of)
+	find := q.finder()
 	skip, wait := 0, 0
 	return func(s uint32) {
 		if q.answered(s) {
@@ -194,9 +263,21 @@ func (q *shortCycles) search(edges int) func(s uint32) {
 	}
 }
 
-// prune leaves only states without an answer open.
+// finder returns a cycle finder that no other goroutine uses.
+func (q *shortCycles) finder() *cycleFinder {
+	q.lock.Lock()
+	defer q.lock.Unlock()
+	if q.used == len(q.finders) {
+		q.finders = append(q.finders, newCycleFinder(q.graph, q.of))
+	}
+	q.used++
+	return q.finders[q.used-1]
+}
+
+// prune leaves only states without an answer open. No search is under way.
 func (q *shortCycles) prune() {
 	q.open = slices.DeleteFunc(q.open, q.answered)
+	q.used = 0
 }
 
 // cut answers for open states by cutting the graph. What it leaves open, some cycle may be short
@@ -357,7 +438,7 @@ func (p *piece) measure(workers int) {
 }
 
 // through returns the least number of steps of a cycle through a position that meets the cut, or a
-// number below that where the cut is not exact; None where there is no such cycle.
+// number below that where the cut is not exact.
 func (p *piece) through(i uint32) uint32 {
 	there, back := p.from.Distance[i], p.to.Distance[i]
 	if back == 0 {
@@ -365,9 +446,6 @@ func (p *piece) through(i uint32) uint32 {
 		for _, j := range p.next.next(i) {
 			back = min(back, p.to.Distance[j])
 		}
-	}
-	if there == None || back == None {
-		return None
 	}
 	return there + back
 }

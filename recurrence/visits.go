@@ -42,6 +42,8 @@ type Visits struct {
 	classes       *Components // strongly connected components
 	certain       adjacency   // choices with one target only
 	certainReach  *Search
+
+	finders sync.Pool // of *cycleFinder, for the whole graph
 }
 
 // NewVisits prepares to decide visit counts from start, with what is reachable from it. The
