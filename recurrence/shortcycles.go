@@ -284,16 +284,17 @@ func (q *shortCycles) prune() {
 // enough for.
 func (q *shortCycles) cut(ctx context.Context) {
 	unsure := sparse.NewBitset(len(q.of)) // cycles that meet a cut may be short enough
-	slow := 0
+	slow := 0 // rounds in a row that left the largest component nearly as it was
 	for p, round := q.piece(), 0; p != nil && round < mostRounds && ctx.Err() == nil; round++ {
 		rest := p.split(q, unsure)
 		if rest == nil {
 			break
 		}
-		if round > 0 && 8*len(rest.states) > 7*len(p.states) {
-			if slow++; slow == 2 {
-				break
-			}
+		if slow++; 8*rest.largest <= 7*p.largest {
+			slow = 0
+		}
+		if slow > 2 {
+			break
 		}
 		p = rest
 		p.choose(round%2 == 0, q.reach.Distance)
@@ -318,6 +319,7 @@ type piece struct {
 	states     []uint32 // of the whole graph, nearest first
 	component  []uint32 // by position in states
 	components int
+	largest    int // the size of the largest component; 0: not known
 
 	cut      []uint32 // positions, of one state or of all states at some distance, in each component
 	exact    []bool   // for each component: the cut is one state
@@ -469,13 +471,14 @@ func (p *piece) split(q *shortCycles, unsure sparse.Bitset) *piece {
 			size[k]++
 		}
 	}
-	wanted, open := sparse.NewBitset(len(size)), 0
+	wanted, open, largest := sparse.NewBitset(len(size)), 0, uint32(0)
 	for i, s := range p.states {
 		switch k := rank[i]; {
 		case q.answered(s):
 		case k != None && size[k] > 1:
 			wanted.Set(k)
 			open++
+			largest = max(largest, size[k])
 		case !unsure.Has(s):
 			q.no.Set(s)
 		}
@@ -483,7 +486,7 @@ func (p *piece) split(q *shortCycles, unsure sparse.Bitset) *piece {
 	if open <= fewOpen {
 		return nil
 	}
-	var rest piece
+	rest := piece{largest: int(largest)}
 	var positions []uint32
 	number := size
 	for k := range number {
