@@ -63,41 +63,43 @@ func power(gamma float64, k uint64, precision uint) *big.Float {
 // d ≥ 1 that lies on a cycle of c steps has a visit count above 1 exactly when c is at most that.
 // Entry 0 is unused; distances beyond the last entry have none. None stands for "any length": there
 // are no cycles of more than most steps; greatest is no more than that. O(greatest).
-func longestCycles(gamma float64, greatest, most uint32) []uint32 {
+func longestCycles(gamma float64, greatest, most uint32, workers int) []uint32 {
 	if gamma == 0 || greatest == 0 {
 		return []uint32{0}
 	}
-	free := sort.Search(int(greatest)-1, func(i int) bool { return longestCycle(gamma, uint64(i)+1) < most })
-	longest := make([]uint32, 1, free+2)
-	for range free + 1 {
-		longest = append(longest, None)
+	log := math.Log(gamma)
+	at := func(a int) uint32 { return longestCycle(gamma, log, uint64(a)) }
+	// The relation of a = d-1 and c is symmetric, so that cycles of one step are the last ones.
+	last := min(int(greatest)-1, int(at(1)))
+	longest := make([]uint32, last+2)
+	free := sort.Search(last, func(i int) bool { return at(i+1) < most }) // the greatest a without a limit
+	for a := range free + 1 {
+		longest[a+1] = None
 	}
-	c := most
-	for a := uint32(free) + 1; a < greatest && c >= a; a++ {
-		if c = longestCycle(gamma, uint64(a)); c > 0 {
-			longest = append(longest, c)
+	// From this a on, cycles are no longer than a.
+	middle := min(1+sort.Search(last, func(i int) bool { return at(i+1) <= uint32(i)+1 }), last)
+	shares(middle+1, workers, func(lo, hi uint32) {
+		for a := max(int(lo), free+1); a < int(hi); a++ {
+			longest[a+1] = at(a)
 		}
-	}
-	// The relation of a and c is symmetric: from here on c is less than a, and the greatest for which
-	// a is still possible.
-	for c > 0 && len(longest) <= int(greatest) {
-		for a := uint32(len(longest)) - 1; c > 0 && longest[c+1] < a; {
+	})
+	// There c is the greatest whose own longest is at least a.
+	c := middle
+	for a := middle + 1; a <= last; a++ {
+		for longest[c+1] < uint32(a) {
 			c--
 		}
-		if c > 0 {
-			longest = append(longest, c)
-		}
+		longest[a+1] = uint32(c)
 	}
 	return longest
 }
 
-// longestCycle returns the greatest c with γ^a + γ^c > 1, at most None-1, for γ > 0 and a ≥ 1; 0 if there is
-// none with c > 0.
-func longestCycle(gamma float64, a uint64) uint32 {
+// longestCycle returns the greatest c with γ^a + γ^c > 1, at most None-1, for γ > 0, its logarithm and
+// a ≥ 1; 0 if there is none with c > 0.
+func longestCycle(gamma, log float64, a uint64) uint32 {
 	if gamma <= 0.5 {
 		return 0
 	}
-	log := math.Log(gamma)
 	c := math.Log(-math.Expm1(float64(a)*log)) / log
 	off := 0x1p-48 * (c - 1/log) // some 30 units of the last place of the logarithms
 	if c-off > None-1 {

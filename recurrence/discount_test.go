@@ -16,7 +16,7 @@ func TestLongestCycles(t *testing.T) {
 	for _, gamma := range discounts {
 		greatest := 1 + rng.Uint32N(2000)
 		most := greatest + rng.Uint32N(3000)
-		longest := longestCycles(gamma, greatest, most)
+		longest := longestCycles(gamma, greatest, most, 1+rng.IntN(3))
 		if len(longest) > int(greatest)+1 {
 			t.Fatalf("γ %v: %d entries for distances up to %d", gamma, len(longest), greatest)
 		}

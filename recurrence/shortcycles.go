@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"slices"
+	"sort"
 	"sync"
 	"sync/atomic"
 
@@ -195,9 +196,10 @@ func (q *shortCycles) ask(asked sparse.Bitset) {
 			}
 		}
 	})
-	q.open = nil
+	open := n - q.yes.Count() - q.no.Count()
+	q.open = make([]uint32, 0, open)
 	for _, s := range q.reach.Order {
-		if !q.answered(s) {
+		if open > 0 && !q.answered(s) {
 			q.open = append(q.open, s)
 		}
 	}
@@ -284,7 +286,7 @@ func (q *shortCycles) prune() {
 // enough for.
 func (q *shortCycles) cut(ctx context.Context) {
 	unsure := sparse.NewBitset(len(q.of)) // cycles that meet a cut may be short enough
-	slow := 0 // rounds in a row that left the largest component nearly as it was
+	slow := 0                             // rounds in a row that left the largest component nearly as it was
 	for p, round := q.piece(), 0; p != nil && round < mostRounds && ctx.Err() == nil; round++ {
 		rest := p.split(q, unsure)
 		if rest == nil {
@@ -297,7 +299,8 @@ func (q *shortCycles) cut(ctx context.Context) {
 			break
 		}
 		p = rest
-		p.choose(round%2 == 0, q.reach.Distance)
+		// The start was a cut already.
+		p.choose((round%2 == 0) != q.aside, q.reach.Distance)
 		p.measure(q.workers)
 		for i, s := range p.states {
 			if q.answered(s) || p.through(uint32(i)) > q.limit(s) {
@@ -315,7 +318,7 @@ func (q *shortCycles) cut(ctx context.Context) {
 
 // piece is a part of the graph: some components of it, without edges between them.
 type piece struct {
-	next, prev graph
+	next       graph
 	states     []uint32 // of the whole graph, nearest first
 	component  []uint32 // by position in states
 	components int
@@ -339,10 +342,10 @@ func (q *shortCycles) piece() *piece {
 		at[q.of[s]] = 1
 	}
 	var p piece
-	for _, s := range q.reach.Order {
-		if uint64(q.reach.Distance[s]) >= furthest {
-			break
-		}
+	order := q.reach.Order
+	order = order[:sort.Search(len(order), func(i int) bool { return uint64(q.reach.Distance[order[i]]) >= furthest })]
+	p.states, p.component = make([]uint32, 0, len(order)), make([]uint32, 0, len(order))
+	for _, s := range order {
 		if k := q.of[s]; k != None && at[k] != 0 && !(q.aside && s == q.start) {
 			if at[k] == 1 {
 				p.components++
@@ -352,13 +355,13 @@ func (q *shortCycles) piece() *piece {
 			p.component = append(p.component, at[k]-2)
 		}
 	}
-	p.connect(q.graph.next, p.states, at, q.workers)
+	p.connect(q.graph.next, p.states, at)
 	return &p
 }
 
 // connect takes the edges between states of the same component from a graph in which the positions
 // have the given states. at is working memory.
-func (p *piece) connect(g *graph, states, at []uint32, workers int) {
+func (p *piece) connect(g *graph, states, at []uint32) {
 	for s := range at {
 		at[s] = None
 	}
@@ -378,9 +381,6 @@ func (p *piece) connect(g *graph, states, at []uint32, workers int) {
 		start[i+1] = uint32(len(target))
 	}
 	p.next = graph{choiceStart: start, target: target}
-	var before Predecessors
-	before.transpose(p.next, workers, new(scratch))
-	p.prev = before.graph
 }
 
 // choose chooses the cuts: in each component its first state, or the fewest states at the same distance
@@ -426,8 +426,11 @@ func (p *piece) choose(first bool, distance []uint32) {
 
 // measure finds how far all is from the cuts.
 func (p *piece) measure(workers int) {
+	var before Predecessors
+	before.transpose(p.next, workers, new(scratch))
+	p.from.Order, p.to.Order = make([]uint32, 0, len(p.states)), make([]uint32, 0, len(p.states))
 	from := func() { p.from.search(len(p.states), p.cut, p.next.edges, p.next.target) }
-	to := func() { p.to.search(len(p.states), p.cut, p.prev.edges, p.prev.target) }
+	to := func() { p.to.search(len(p.states), p.cut, before.edges, before.target) }
 	if workers == 1 {
 		from()
 		to()
@@ -486,8 +489,12 @@ func (p *piece) split(q *shortCycles, unsure sparse.Bitset) *piece {
 	if open <= fewOpen {
 		return nil
 	}
-	rest := piece{largest: int(largest)}
-	var positions []uint32
+	left := 0
+	for k := range wanted.All() {
+		left += int(size[k])
+	}
+	rest := piece{largest: int(largest), states: make([]uint32, 0, left), component: make([]uint32, 0, left)}
+	positions := make([]uint32, 0, left)
 	number := size
 	for k := range number {
 		number[k] = None
@@ -504,6 +511,6 @@ func (p *piece) split(q *shortCycles, unsure sparse.Bitset) *piece {
 		rest.states = append(rest.states, p.states[i])
 		positions = append(positions, uint32(i))
 	}
-	rest.connect(&p.next, positions, rank, q.workers)
+	rest.connect(&p.next, positions, rank)
 	return &rest
 }

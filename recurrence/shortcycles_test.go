@@ -89,7 +89,7 @@ func TestShortCyclesEveryWay(t *testing.T) {
 		deepest := reach.Distance[reach.Order[len(reach.Order)-1]]
 		for range 3 {
 			gamma := 1 - math.Exp(-rng.Float64()*math.Log(20*float64(m.NumStates())))
-			longest := longestCycles(gamma, max(deepest, 1), uint32(m.NumStates())+1)
+			longest := longestCycles(gamma, max(deepest, 1), uint32(m.NumStates())+1, 1)
 			everyCycleWay(func(way string, workers int) {
 				for _, thorough := range []bool{true, false} {
 					n := m.NumStates()

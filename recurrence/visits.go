@@ -155,7 +155,7 @@ func (v *Visits) Count(ctx context.Context, o CountOptions) (*Counts, error) {
 		}
 	})
 	// One at least for the start itself, which is as far from itself as its cycle is long.
-	c.longest = longestCycles(o.Discount, max(v.reach.Distance[v.reach.Order[len(v.reach.Order)-1]], 1), uint32(n)+1)
+	c.longest = longestCycles(o.Discount, max(v.reach.Distance[v.reach.Order[len(v.reach.Order)-1]], 1), uint32(n)+1, c.workers)
 	c.byCycles(ctx, "shortest cycles", v.graph(), v.classes.Of, v.reach, v.deterministic, func(s uint32, counts bool) {
 		switch {
 		case v.deterministic && counts:
