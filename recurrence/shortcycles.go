@@ -90,17 +90,22 @@ func (c *counting) byCycles(ctx context.Context, stage string, graph adjacency, 
 	if len(q.open) > n/manyOpen {
 		q.throughStart()
 	}
-	search := func(edges int) {
+	search := func(edges int, all bool) {
 		if len(q.open) > 0 {
-			c.each(ctx, stage, q.open, func() func(uint32) { return q.search(edges) })
+			c.each(ctx, stage, q.open, func() func(uint32) { return q.search(edges, all) })
 			q.prune()
 		}
 	}
-	search(firstEdges)
-	search(secondEdges)
+	search(firstEdges, false)
+	for most := len(q.open); len(q.open) > 0 && len(q.open) <= most && ctx.Err() == nil; most = most / 2 {
+		search(secondEdges, false)
+	}
+	if len(q.open)*secondEdges <= n {
+		search(secondEdges, true)
+	}
 	q.cut(ctx)
 	if thorough {
-		search(unlimited)
+		search(unlimited, true)
 	}
 	shares(n, c.workers, func(lo, hi uint32) {
 		for s := lo; s < hi; s++ {
@@ -229,15 +234,16 @@ func add(answers sparse.Bitset, s uint32) {
 }
 
 // search returns what answers for one state after another by searching for its shortest cycle along
-// so many edges at most. After searches with little success it passes over more and more states.
-func (q *shortCycles) search(edges int) func(s uint32) {
+// so many edges at most. Unless all are to be searched from, after searches with little success it passes over
+// more and more states.
+func (q *shortCycles) search(edges int, all bool) func(s uint32) {
 	find := q.finder()
 	skip, wait := 0, 0
 	return func(s uint32) {
 		if q.answered(s) {
 			return
 		}
-		if wait > 0 && edges < unlimited {
+		if wait > 0 && !all {
 			wait--
 			return
 		}
