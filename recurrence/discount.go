@@ -69,8 +69,7 @@ func longestCycles(gamma float64, greatest, most uint32, workers int) []uint32 {
 	}
 	log := math.Log(gamma)
 	at := func(a int) uint32 { return longestCycle(gamma, log, uint64(a)) }
-	// The relation of a = d-1 and c is symmetric, so that cycles of one step are the last ones.
-	last := min(int(greatest)-1, int(at(1)))
+	last := int(min(greatest, furthest(gamma))) - 1
 	longest := make([]uint32, last+2)
 	free := sort.Search(last, func(i int) bool { return at(i+1) < most }) // the greatest a without a limit
 	for a := range free + 1 {
@@ -83,7 +82,7 @@ func longestCycles(gamma float64, greatest, most uint32, workers int) []uint32 {
 			longest[a+1] = at(a)
 		}
 	})
-	// There c is the greatest whose own longest is at least a.
+	// The relation of a = d-1 and c is symmetric: there c is the greatest whose own longest is at least a.
 	c := middle
 	for a := middle + 1; a <= last; a++ {
 		for longest[c+1] < uint32(a) {
@@ -92,6 +91,13 @@ func longestCycles(gamma float64, greatest, most uint32, workers int) []uint32 {
 		longest[a+1] = uint32(c)
 	}
 	return longest
+}
+
+// furthest returns the greatest distance from the start at which a state can count, for 0 < γ < 1; at
+// most None-1. No visit count is above γ^(d-1)/(1-γ), that of a state that one can stay in.
+func furthest(gamma float64) uint32 {
+	// The relation of a = d-1 and c is symmetric.
+	return 1 + min(longestCycle(gamma, math.Log(gamma), 1), None-2)
 }
 
 // longestCycle returns the greatest c with γ^a + γ^c > 1, at most None-1, for γ > 0, its logarithm and
