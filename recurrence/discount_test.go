@@ -41,7 +41,7 @@ func TestLongestCycles(t *testing.T) {
 func TestExceedsAgainstManyDigits(t *testing.T) {
 	rng := rand.New(rand.NewPCG(*pathSeed, 2))
 	close := 0
-	for i := range 20000 {
+	for i := range 4000 {
 		a, b := uint64(math.Exp(rng.Float64()*20)), uint64(math.Exp(rng.Float64()*20))
 		gamma := 1 - math.Exp(-rng.Float64()*20)
 		if i%2 == 0 {
@@ -70,7 +70,7 @@ func TestExceedsAgainstManyDigits(t *testing.T) {
 			t.Fatalf("seed %d: γ %v, a %d, b %d: excess is %v", *pathSeed, gamma, a, b, want)
 		}
 	}
-	if close < 500 {
+	if close < 100 {
 		t.Errorf("only %d were close", close)
 	}
 }
