@@ -212,7 +212,7 @@ func (q *shortCycles) ask(asked sparse.Bitset) {
 
 // throughStart answers where a cycle through the start is short enough.
 func (q *shortCycles) throughStart() {
-	var to Search
+	to := Search{Order: make([]uint32, 0, len(q.reach.Order))}
 	to.search(len(q.of), []uint32{q.start}, q.graph.prev.edges, q.graph.prev.target)
 	for _, s := range q.open {
 		if back := to.Distance[s]; back != None && back+q.reach.Distance[s] <= q.limit(s) {
