@@ -91,8 +91,12 @@ func (c *counting) byCycles(ctx context.Context, stage string, graph adjacency, 
 		q.throughStart()
 	}
 	search := func(edges int, all bool) {
+		block := 64
+		if edges == unlimited {
+			block = 1 // each takes long
+		}
 		if len(q.open) > 0 {
-			c.each(ctx, stage, q.open, func() func(uint32) { return q.search(edges, all) })
+			c.each(ctx, stage, q.open, block, func() func(uint32) { return q.search(edges, all) })
 			q.prune()
 		}
 	}

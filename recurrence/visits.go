@@ -196,16 +196,15 @@ func (c *counting) settle(s uint32, v Verdict) {
 
 // each calls f for every element of states, in parallel blocks, until the context ends; work
 // makes what one worker needs.
-func (c *counting) each(ctx context.Context, stage string, states []uint32, work func() func(s uint32)) {
-	const block = 64
+func (c *counting) each(ctx context.Context, stage string, states []uint32, block int, work func() func(s uint32)) {
 	var next, done atomic.Int64
 	var wait sync.WaitGroup
 	var report sync.Mutex
-	for range min(c.workers, len(states)/block+1) {
+	for range min(c.workers, (len(states)+block-1)/block) {
 		wait.Go(func() {
 			f := work()
 			for ctx.Err() == nil {
-				from := int(next.Add(block)) - block
+				from := int(next.Add(int64(block))) - block
 				if from >= len(states) {
 					return
 				}
@@ -285,7 +284,7 @@ func (c *counting) solve(ctx context.Context, states []uint32, inside sparse.Bit
 		c.byChains(ctx, inside, states, func(s uint32) { answer(s, Counted) })
 		states = slices.DeleteFunc(slices.Clone(states), func(s uint32) bool { return c.out.Extended[s] == Counted })
 	}
-	c.each(ctx, "visit counts", states, func() func(uint32) {
+	c.each(ctx, "visit counts", states, 64, func() func(uint32) {
 		h := newHitting(c.m, c.before, inside, c.gamma)
 		return func(s uint32) {
 			v, _, _ := h.verdict(ctx, s, c.start, c.reach.Distance[s], 0)
