@@ -124,19 +124,7 @@ func solving(x *instance, discount float64) func() {
 	}
 }
 
-// count counts visits where every move is certain, which is exact.
-func count(x *instance) func() {
-	if !x.Deterministic() {
-		return nil
-	}
-	structure, reach := recurrence.NewStructure(x.MDP, 0), new(recurrence.Search).Forward(x.MDP, x.start)
-	return func() {
-		visits := recurrence.NewVisits(structure, x.start, reach)
-		if _, err := visits.Count(context.Background(), recurrence.CountOptions{Discount: 0.99}); err != nil {
-			panic(err)
-		}
-	}
-}
+func count(x *instance) func() { return counting(x, 0.99) }
 
 func explore(x *instance) func() { return x.again }
 

@@ -40,6 +40,8 @@ func TestTable(t *testing.T) {
 		{"growth", growthTable},
 		{"order", orderTable},
 		{"solve", solveTable},
+		{"counts", countTable},
+		{"certified", certifiedTable},
 		{"files", filesTable},
 	} {
 		if !wanted.MatchString(table.name) {
@@ -156,7 +158,7 @@ func filesTable(t *testing.T) string {
 }
 
 // subjectOf returns the subject of that name.
-func subjectOf(t *testing.T, name string) subject {
+func subjectOf(t testing.TB, name string) subject {
 	all := subjects()
 	i := slices.IndexFunc(all, func(s subject) bool { return s.name == name })
 	if i < 0 {

@@ -52,7 +52,7 @@ func (c *counting) bound(ctx context.Context, states []uint32, inside sparse.Bit
 		return
 	}
 	b := &bounding{counting: c, area: newArea(c.m, c.gamma), inside: inside, answer: answer, counted: counted}
-	b.look(uint32(len(c.longest)))
+	b.look(furthest(c.gamma))
 	if !b.contracts() {
 		return
 	}

@@ -1,124 +1,110 @@
 package recurrence
 
-// adjacency is a graph over states in both directions. next and prev must not allocate, and what
-// they return must not be modified.
-type adjacency struct {
-	next, prev func(state uint32) []uint32
-}
+// adjacency is a graph over states in both directions.
+type adjacency struct{ next, prev *graph }
 
 // cycleFinder finds shortest cycles, one state after another. 8 bytes a state.
 type cycleFinder struct {
-	graph    adjacency
-	of       []uint32 // a cycle stays in one component
-	ahead    []uint32 // round in which a state was last reached from the start,
-	behind   []uint32 // and in which it was last seen to reach it
-	round    uint32
-	from, to []uint32 // frontiers
-	spare    []uint32
+	of            []uint32 // a cycle stays in one component
+	ahead, behind side
+}
+
+// side is one of the two searches for a cycle: along the edges from a state, or against them.
+type side struct {
+	*graph
+	queue  []uint32 // the states seen
+	parent []uint32 // for each of them, from which position of the queue
+	done   int      // the frontier is from there on
+	// seen[s]-base is the position of s in the queue. Where that is beyond the queue, it is of a search
+	// before, and s was not seen.
+	seen []uint32
+	base uint32
+	met  uint32 // position of the last state before the other search was met, or the first one it had seen
 }
 
 func newCycleFinder(graph adjacency, of []uint32) *cycleFinder {
-	return &cycleFinder{graph: graph, of: of, ahead: make([]uint32, len(of)), behind: make([]uint32, len(of))}
+	return &cycleFinder{
+		of:     of,
+		ahead:  side{graph: graph.next, seen: make([]uint32, len(of))},
+		behind: side{graph: graph.prev, seen: make([]uint32, len(of))},
+	}
 }
+
+// begin forgets the search before and starts one from x.
+func (d *side) begin(x uint32) {
+	d.base += uint32(len(d.queue))
+	if d.base == 0 || int64(d.base)+int64(len(d.seen)) > None {
+		clear(d.seen)
+		d.base = 1
+	}
+	d.queue, d.parent, d.done = append(d.queue[:0], x), append(d.parent[:0], 0), 0
+	d.seen[x] = d.base
+}
+
+func (d *side) has(s uint32) bool { return d.seen[s]-d.base < uint32(len(d.queue)) }
 
 // shortest returns the length of the shortest cycle through x if that is at most limit, and None
 // otherwise. It searches from both sides, the smaller frontier first: when the searches have gone
-// i steps ahead and j behind without meeting, every cycle through x is longer than i+j.
-func (f *cycleFinder) shortest(x, limit uint32) uint32 {
-	f.round++
-	if f.round == 0 {
-		clear(f.ahead)
-		clear(f.behind)
-		f.round = 1
-	}
-	f.from, f.to = append(f.from[:0], x), append(f.to[:0], x)
-	f.ahead[x], f.behind[x] = f.round, f.round
+// i steps ahead and j behind without meeting, every cycle through x is longer than i+j. When that takes
+// more than so many edges, it gives up, and what is left of them is negative.
+func (f *cycleFinder) shortest(x, limit uint32, edges int) (length uint32, left int) {
+	f.ahead.begin(x)
+	f.behind.begin(x)
 	for length := uint32(1); length <= limit; length++ {
-		if len(f.from) == 0 || len(f.to) == 0 {
-			return None
+		own, other := &f.ahead, &f.behind
+		if len(own.queue)-own.done > len(other.queue)-other.done {
+			own, other = other, own
 		}
-		met := false
-		if len(f.from) <= len(f.to) {
-			f.from, met = f.step(x, f.from, f.graph.next, f.ahead, f.behind)
-		} else {
-			f.to, met = f.step(x, f.to, f.graph.prev, f.behind, f.ahead)
+		if own.done == len(own.queue) {
+			return None, edges
 		}
-		if met {
-			return length
+		met := own.step(other, f.of, &edges)
+		switch {
+		case met:
+			return length, edges
+		case edges < 0:
+			return None, edges
 		}
 	}
-	return None
+	return None, edges
 }
 
-// step moves one frontier on and reports whether it meets what the other side has seen.
-func (f *cycleFinder) step(x uint32, frontier []uint32, next func(uint32) []uint32, own, other []uint32) ([]uint32, bool) {
-	fresh := f.spare[:0]
-	for _, s := range frontier {
-		for _, t := range next(s) {
-			if f.of[t] != f.of[x] {
+// step moves the frontier on and reports whether it meets what the other side has seen. It takes the
+// edges that it follows from those that are left.
+func (d *side) step(other *side, of []uint32, edges *int) bool {
+	component := of[d.queue[0]]
+	end := len(d.queue)
+	for i := d.done; i < end; i++ {
+		targets := d.next(d.queue[i])
+		if *edges -= len(targets); *edges < 0 {
+			return false
+		}
+		for _, t := range targets {
+			if of[t] != component {
 				continue
 			}
-			if other[t] == f.round {
-				f.spare = fresh
-				return frontier, true
+			if other.has(t) {
+				d.met, other.met = uint32(i), other.seen[t]-other.base
+				return true
 			}
-			if own[t] != f.round {
-				own[t] = f.round
-				fresh = append(fresh, t)
+			if !d.has(t) {
+				d.seen[t] = d.base + uint32(len(d.queue))
+				d.queue = append(d.queue, t)
+				d.parent = append(d.parent, uint32(i))
 			}
 		}
 	}
-	f.spare = frontier
-	return fresh, false
+	d.done = end
+	return false
 }
 
-// cycleBounds returns, for each state of the given order that shares its component with an earlier
-// one, the length of some closed walk through it: there and back from the first state of its
-// component. It is None for the others. O(edges).
-func cycleBounds(graph adjacency, of []uint32, order []uint32) []uint32 {
-	components := uint32(0)
-	for _, s := range order {
-		if of[s] != None {
-			components = max(components, of[s]+1)
+// cycle calls visit with the states of the cycle that was found last, with the first one twice.
+func (f *cycleFinder) cycle(visit func(s uint32)) {
+	for _, d := range []*side{&f.ahead, &f.behind} {
+		i := d.met
+		for ; i != 0; i = d.parent[i] {
+			visit(d.queue[i])
 		}
+		visit(d.queue[0])
 	}
-	seen := make([]bool, components)
-	var first []uint32
-	for _, s := range order {
-		if k := of[s]; k != None && !seen[k] {
-			seen[k] = true
-			first = append(first, s)
-		}
-	}
-	bound := within(graph.next, of, first)
-	for s, back := range within(graph.prev, of, first) {
-		if bound[s] == 0 || bound[s] == None || back == None {
-			bound[s] = None
-		} else {
-			bound[s] += back
-		}
-	}
-	return bound
-}
-
-// within returns the distances from the start states along edges that stay in one component.
-func within(next func(uint32) []uint32, of, start []uint32) []uint32 {
-	distance := make([]uint32, len(of))
-	for s := range distance {
-		distance[s] = None
-	}
-	for _, s := range start {
-		distance[s] = 0
-	}
-	queue := append([]uint32(nil), start...)
-	for i := 0; i < len(queue); i++ {
-		s := queue[i]
-		for _, t := range next(s) {
-			if of[t] == of[s] && distance[t] == None {
-				distance[t] = distance[s] + 1
-				queue = append(queue, t)
-			}
-		}
-	}
-	return distance
 }

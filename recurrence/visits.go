@@ -43,6 +43,8 @@ type Visits struct {
 	classes       *Components // strongly connected components
 	certain       adjacency   // choices with one target only
 	certainReach  *Search
+
+	finders sync.Pool // of *cycleFinder, for the whole graph
 }
 
 // NewVisits prepares to decide visit counts from start, with what is reachable from it. The
@@ -61,14 +63,14 @@ func NewVisits(structure *Structure, start uint32, reach *Search) *Visits {
 		}
 	}
 	if v.deterministic {
-		v.certain = adjacency{v.m.Successors, v.before.Of}
+		v.certain = v.graph()
 		v.certainReach = reach
 		return v
 	}
 	certain := certainChoices(v.m, reach.Reached)
 	var before Predecessors
 	before.transpose(certain, structure.workers, &structure.memory)
-	v.certain = adjacency{certain.next, before.Of}
+	v.certain = adjacency{&certain, &before.graph}
 	v.certainReach = new(Search).search(v.m.NumStates(), []uint32{start}, certain.edges, certain.target)
 	structure.Release()
 	return v
@@ -147,21 +149,18 @@ func (v *Visits) Count(ctx context.Context, o CountOptions) (*Counts, error) {
 	if c.workers <= 0 {
 		c.workers = runtime.GOMAXPROCS(0)
 	}
-	for s := range uint32(n) {
-		if !v.reach.Reached.Has(s) || v.m.Terminal(s) {
-			c.settle(s, NotCounted)
-		} else if v.components.Of[s] == None {
-			c.out.Paper[s] = NotCounted
+	shares(n, c.workers, func(lo, hi uint32) {
+		for s := lo; s < hi; s++ {
+			if !v.reach.Reached.Has(s) || v.m.Terminal(s) || v.deterministic && v.components.Of[s] == None {
+				c.settle(s, NotCounted)
+			} else if v.components.Of[s] == None {
+				c.out.Paper[s] = NotCounted
+			}
 		}
-	}
-	deepest := uint32(0)
-	for _, s := range v.reach.Order {
-		deepest = max(deepest, v.reach.Distance[s])
-	}
-	// One more than the deepest: the start itself is as far from itself as its cycle is long.
-	c.longest = longestCycles(o.Discount, max(deepest, 1))
-	graph := adjacency{v.m.Successors, v.before.Of}
-	c.byCycles(ctx, "shortest cycles", graph, v.classes.Of, v.reach, func(s uint32, counts bool) {
+	})
+	// One at least for the start itself, which is as far from itself as its cycle is long.
+	c.longest = longestCycles(o.Discount, max(v.reach.Distance[v.reach.Order[len(v.reach.Order)-1]], 1), uint32(n)+1, c.workers)
+	c.byCycles(ctx, "shortest cycles", v.graph(), v.classes.Of, v.reach, v.deterministic, func(s uint32, counts bool) {
 		switch {
 		case v.deterministic && counts:
 			c.settle(s, Counted)
@@ -170,7 +169,7 @@ func (v *Visits) Count(ctx context.Context, o CountOptions) (*Counts, error) {
 		}
 	})
 	if !v.deterministic {
-		c.byCycles(ctx, "certain cycles", v.certain, v.classes.Of, v.certainReach, func(s uint32, counts bool) {
+		c.byCycles(ctx, "certain cycles", v.certain, v.classes.Of, v.certainReach, false, func(s uint32, counts bool) {
 			if counts {
 				c.settle(s, Counted)
 			}
@@ -230,40 +229,6 @@ func (c *counting) each(ctx context.Context, stage string, states []uint32, bloc
 		})
 	}
 	wait.Wait()
-}
-
-// byCycles asks of every undecided state that the graph reaches whether γ^(d-1) + γ^c > 1, with d
-// its distance and c its shortest cycle in the graph, and hands the answer on. Answers for
-// different states come from different goroutines.
-func (c *counting) byCycles(ctx context.Context, stage string, graph adjacency, of []uint32, reach *Search, answer func(s uint32, counts bool)) {
-	var open []uint32
-	bound := cycleBounds(graph, of, reach.Order)
-	for _, s := range reach.Order {
-		if c.out.Extended[s] != Undecided {
-			continue
-		}
-		switch d := reach.Distance[s]; {
-		case s == c.start:
-			open = append(open, s)
-		case int(d) >= len(c.longest):
-			answer(s, false)
-		case bound[s] != None && bound[s] <= c.longest[d]:
-			answer(s, true)
-		default:
-			open = append(open, s)
-		}
-	}
-	c.each(ctx, stage, open, 64, func() func(uint32) {
-		find := newCycleFinder(graph, of)
-		return func(s uint32) {
-			if s == c.start {
-				length := find.shortest(s, None-1)
-				answer(s, length != None && exceeds(c.gamma, uint64(length)-1, uint64(length)))
-				return
-			}
-			answer(s, find.shortest(s, c.longest[reach.Distance[s]]) != None)
-		}
-	})
 }
 
 // byBounds decides what cycles left open: first in the paper's sense, end component by end
@@ -375,6 +340,10 @@ func (v *Visits) Bounds(ctx context.Context, x uint32, discount, width float64, 
 	if !(discount > 0 && discount < 1) {
 		return 0, 0, fmt.Errorf("discount %v is not in (0,1)", discount)
 	}
+	if v.deterministic {
+		w := v.certainVisits(x, discount, sense)
+		return w.lower, w.upper, nil
+	}
 	inside := v.inside(x, sense)
 	if inside == nil {
 		return 0, 0, nil
@@ -428,17 +397,17 @@ func (v *Visits) inside(x uint32, sense Sense) sparse.Bitset {
 // context ends. Both are 1 where x counts at no discount for lack of a policy that visits it.
 func (v *Visits) Critical(ctx context.Context, x uint32, precision float64, sense Sense) (lower, upper float64) {
 	precision = min(max(precision, 0x1p-40), 0.5)
+	if v.deterministic {
+		return v.certainCritical(x, precision)
+	}
 	inside := v.inside(x, sense)
 	if inside == nil {
 		return 1, 1
 	}
-	at := func(discount float64) Verdict { return v.certainVerdict(x, discount) }
-	if !v.deterministic {
-		h := &hitting{area: newArea(v.m, 0).spread(v.before, inside, v.start, everywhere)}
-		at = func(discount float64) Verdict {
-			h.discount(discount)
-			return h.decide(ctx, h.position[x])
-		}
+	h := &hitting{area: newArea(v.m, 0).spread(v.before, inside, v.start, everywhere)}
+	at := func(discount float64) Verdict {
+		h.discount(discount)
+		return h.decide(ctx, h.position[x])
 	}
 	lower, upper = 0, 1
 	for next := 1 - precision; upper-lower > precision && ctx.Err() == nil; next = lower + (upper-lower)/2 {
@@ -452,25 +421,4 @@ func (v *Visits) Critical(ctx context.Context, x uint32, precision float64, sens
 		}
 	}
 	return lower, upper
-}
-
-// certainVerdict decides by the closed form; the environment must be deterministic.
-func (v *Visits) certainVerdict(x uint32, discount float64) Verdict {
-	d, c := v.DistanceAndCycle(x)
-	if c != None && exceeds(discount, uint64(d)-1, uint64(c)) {
-		return Counted
-	}
-	return NotCounted
-}
-
-// DistanceAndCycle returns the least number of branches from the start to x, at least one, and the
-// length of the shortest cycle through x, None where there is none. In a deterministic environment
-// W_x = γ^(d-1)/(1-γ^c). O(branches) at worst.
-func (v *Visits) DistanceAndCycle(x uint32) (distance, cycle uint32) {
-	cycle = newCycleFinder(adjacency{v.m.Successors, v.before.Of}, v.classes.Of).shortest(x, None-1)
-	distance = v.reach.Distance[x]
-	if x == v.start {
-		distance = cycle
-	}
-	return distance, cycle
 }
