@@ -53,6 +53,10 @@ func goalSet(t *testing.T, m *sparse.MDP, q check.Question) (lp.GoalSet, bool) {
 		g.Train.Set(s)
 		g.Policy[s] = uint32(q.Policy[i])
 	}
+	g.Weak = sparse.NewBitset(m.NumChoices())
+	for _, c := range q.Weak {
+		g.Weak.Set(c)
+	}
 	for _, text := range q.Constraints {
 		c, err := lp.ParseConstraint(m, text)
 		if err != nil {
@@ -163,7 +167,9 @@ func mutate(rng *rand.Rand, m *sparse.MDP, c *lp.Certificate) {
 	case 12:
 		choices(&q.Policy)
 	case 13:
-		number(&q.Margin)
+		if number(&q.Margin); rng.IntN(2) == 0 {
+			indices(&q.Weak, m.NumChoices())
+		}
 	case 14:
 		number(&q.Discount)
 	case 15:

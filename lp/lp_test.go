@@ -77,7 +77,7 @@ func TestMemberAgainstLinearProgram(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if math.Abs(a.LeastGap-g.Margin) < 1e-6 || a.Verdict == lp.Undecided || r.Status == lp.Unknown {
+		if math.Abs(a.LeastGap-g.Margin) < 1e-6 || math.Abs(a.LeastGap) < 1e-6 || a.Verdict == lp.Undecided || r.Status == lp.Unknown {
 			continue
 		}
 		compared++
