@@ -13,8 +13,8 @@ import (
 
 	"offswitch/lp"
 	"offswitch/lp/check"
+	"offswitch/lp/interior"
 	"offswitch/lp/lptest"
-	"offswitch/lp/simplex"
 	"offswitch/sparse"
 )
 
@@ -33,7 +33,7 @@ func certified(t *testing.T, rng *rand.Rand) (lp.GoalSet, *lp.Certificate) {
 		if rng.IntN(2) == 0 {
 			a, err = lp.Member(context.Background(), g, theta)
 		} else {
-			a, err = lp.Feasible(context.Background(), g, simplex.Solver{})
+			a, err = lp.Feasible(context.Background(), g, interior.Solver{})
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -81,7 +81,7 @@ func holds(t *testing.T, m *sparse.MDP, c *lp.Certificate) bool {
 	case check.MemberNo:
 		return !lptest.NewExact(g, exactTheta(t, m, c)).Member()
 	}
-	a, err := lp.Feasible(context.Background(), g, simplex.Solver{})
+	a, err := lp.Feasible(context.Background(), g, interior.Solver{})
 	return err == nil && a.Verdict != lp.Yes
 }
 

@@ -10,8 +10,8 @@ import (
 
 	"offswitch/lp"
 	"offswitch/lp/check"
+	"offswitch/lp/interior"
 	"offswitch/lp/lptest"
-	"offswitch/lp/simplex"
 	"offswitch/sparse"
 )
 
@@ -73,7 +73,7 @@ func TestMemberAgainstLinearProgram(t *testing.T) {
 			t.Fatal(err)
 		}
 		e.Fix(theta)
-		r, err := simplex.Solver{}.Solve(context.Background(), e.Problem)
+		r, err := interior.Solver{}.Solve(context.Background(), e.Problem)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -110,12 +110,12 @@ func TestOuterRelaxation(t *testing.T) {
 		}
 		g.Constraints = append(g.Constraints, c)
 	}
-	a, err := lp.Feasible(context.Background(), g, simplex.Solver{})
+	a, err := lp.Feasible(context.Background(), g, interior.Solver{})
 	if err != nil || a.Verdict != lp.Undecided || a.Closed || len(a.Frontier) != 1 || a.Frontier[0] != 1 || !strings.Contains(a.Why, "outer relaxation") {
 		t.Errorf("%+v, %v", a, err)
 	}
 	g.Train.Set(1)
-	if a, err = lp.Feasible(context.Background(), g, simplex.Solver{}); err != nil || a.Verdict != lp.No || !a.Closed {
+	if a, err = lp.Feasible(context.Background(), g, interior.Solver{}); err != nil || a.Verdict != lp.No || !a.Closed {
 		t.Errorf("closed: %+v, %v", a, err)
 	}
 	accepted(t, m, a.Certificate)
@@ -235,7 +235,7 @@ func TestFeasibleRepairsEquations(t *testing.T) {
 		}
 		g.Constraints = append(g.Constraints, c)
 	}
-	a, err := lp.Feasible(context.Background(), g, simplex.Solver{})
+	a, err := lp.Feasible(context.Background(), g, interior.Solver{})
 	if err != nil || a.Verdict != lp.Yes {
 		t.Fatalf("%v %s, %v", a.Verdict, a.Why, err)
 	}
@@ -262,7 +262,7 @@ func TestForcedTies(t *testing.T) {
 		}
 		g.Constraints = append(g.Constraints, c)
 	}
-	a, err := lp.Feasible(context.Background(), g, simplex.Solver{})
+	a, err := lp.Feasible(context.Background(), g, interior.Solver{})
 	if err != nil || a.Verdict != lp.Yes || math.Abs(a.Margin) > 1e-9 {
 		t.Fatalf("%v %s margin %v, %v", a.Verdict, a.Why, a.Margin, err)
 	}
