@@ -78,22 +78,26 @@ func (f *feasibility) run() error {
 	if f.best.Verdict == Yes && !few {
 		return nil
 	}
-	return f.solve(few)
-}
-
-// solve asks the solver, for the largest margin if that is wanted and there is any.
-func (f *feasibility) solve(margin bool) error {
 	var err error
 	if f.e, err = Encode(f.g); err != nil {
 		return err
 	}
-	p := f.e.Problem
 	switch {
 	case len(f.e.strict) == 0:
 		f.best.Margin, f.best.RelativeMargin = math.Inf(1), math.Inf(1)
-	case margin:
-		p = f.e.maximiseMargin()
+	case few:
+		if err := f.solve(f.e.maximiseMargin()); err != nil || f.best.Verdict != Undecided {
+			return err
+		}
 	}
+	if f.best.Verdict == Yes {
+		return nil
+	}
+	return f.solve(f.e.Problem)
+}
+
+// solve asks the solver about the system, or about its largest margin.
+func (f *feasibility) solve(p *Problem) error {
 	result, err := f.solver.Solve(f.ctx, p)
 	switch {
 	case f.ctx.Err() != nil:

@@ -117,13 +117,13 @@ func (e *elastic) arrange(p *program, order []uint32) {
 type point struct {
 	x      []float64
 	zl, zu []float64 // multipliers of the bounds of x; 0 where there is none
-	y      []float64 // of each side; that of p is price - y
+	y, s   []float64 // of each side: the multipliers of r and p, which add up to the price
 	r, p   []float64 // of each side: surplus and violation
 }
 
 func newPoint(columns, sides int) point {
 	v := func(n int) []float64 { return make([]float64, n) }
-	return point{v(columns), v(columns), v(columns), v(sides), v(sides), v(sides)}
+	return point{v(columns), v(columns), v(columns), v(sides), v(sides), v(sides), v(sides)}
 }
 
 // run is one minimisation.
@@ -148,6 +148,7 @@ type run struct {
 	violation  float64 // greatest, relative to the bound
 	value      float64 // costs and priced violations
 	bound      float64 // a lower bound of the least value
+	off        float64 // greatest entry of c - Aᵀy - zl + zu
 }
 
 // minimise solves the elastic form for costs and a price. Infeasible comes with multipliers where
@@ -158,21 +159,22 @@ func (e *elastic) minimise(ctx context.Context, cost []float64, price float64) l
 	w := &run{elastic: e, cost: cost, price: price, point: newPoint(n, len(e.sides)), step: newPoint(n, len(e.sides)), affine: newPoint(n, len(e.sides)),
 		activity: v(m), transposed: v(n), weight: v(m), each: v(len(e.sides)), diagonal: v(n), right: v(n), residual: v(n), perRow: v(m)}
 	w.begin()
-	free := true
+	greatest := 0.0
 	for _, c := range cost {
-		free = free && c == 0
+		greatest = max(greatest, math.Abs(c))
 	}
+	free := greatest == 0
 	steps, stalled := 0, 0
 	for ; steps < mostSteps && ctx.Err() == nil; steps++ {
 		w.measure()
 		detail := describe(steps, w.violation, w.bound/price)
-		gap := w.value - w.bound
+		converged := w.mu*float64(w.pairs) <= gapLeast*(1+math.Abs(w.value)) && w.off <= gapLeast*(1+greatest)
 		switch {
 		case free && w.bound > provedShare*w.value && w.bound > accuracy:
 			return lp.Result{Status: lp.Infeasible, Y: w.multipliers(), Detail: detail}
-		case free && w.violation <= accuracy && w.mu <= centred*price, !free && w.violation <= accuracy && gap <= gapLeast*(1+math.Abs(w.value)):
+		case free && w.violation <= accuracy && w.mu <= centred*price, !free && w.violation <= accuracy && converged:
 			return lp.Result{Status: lp.Optimal, X: w.solution(), Detail: detail}
-		case !free && gap <= gapLeast*(1+math.Abs(w.value)) && w.violation > 10*accuracy:
+		case !free && converged && w.violation > 10*accuracy:
 			return lp.Result{Status: lp.Infeasible, Detail: detail}
 		}
 		if stalled > 3 {
@@ -188,7 +190,7 @@ func (e *elastic) minimise(ctx context.Context, cost []float64, price float64) l
 	switch {
 	case free && w.bound > accuracy:
 		return lp.Result{Status: lp.Infeasible, Y: w.multipliers(), Detail: detail}
-	case w.violation <= accuracy && (free || w.value-w.bound <= 100*gapLeast*(1+math.Abs(w.value))):
+	case free && w.violation <= accuracy:
 		return lp.Result{Status: lp.Optimal, X: w.solution(), Detail: detail}
 	}
 	return lp.Result{Detail: detail}
@@ -228,7 +230,8 @@ func (w *run) begin() {
 			w.y[k] = (b - root) / (2 * d)
 		}
 		w.y[k] = max(1e-6*w.price, min(w.y[k], (1-1e-6)*w.price))
-		w.r[k], w.p[k] = w.mu/w.y[k], w.mu/(w.price-w.y[k])
+		w.s[k] = w.price - w.y[k]
+		w.r[k], w.p[k] = w.mu/w.y[k], w.mu/w.s[k]
 	}
 	for j := range w.x {
 		if d := w.x[j] - w.least[j]; !math.IsInf(d, 0) {
@@ -245,20 +248,21 @@ func (w *run) measure() {
 	w.rows.times(w.x, w.activity)
 	clear(w.perRow)
 	products := 0.0
-	w.value, w.bound, w.violation = 0, 0, 0
+	w.value, w.bound, w.violation, w.off = 0, 0, 0, 0
 	for k, s := range w.sides {
 		d := s.sign*w.activity[s.row] - s.bound
 		w.violation = max(w.violation, -d/max(1, math.Abs(s.bound)))
 		w.value += w.price * max(0, -d)
 		w.bound += w.y[k] * s.bound
 		w.perRow[s.row] += s.sign * w.y[k]
-		products += w.y[k]*w.r[k] + (w.price-w.y[k])*w.p[k]
+		products += w.y[k]*w.r[k] + w.s[k]*w.p[k]
 	}
 	w.columns.times(w.perRow, w.transposed)
 	for j, x := range w.x {
 		l, u := w.least[j], w.most[j]
 		w.value += w.cost[j] * x
 		z := w.cost[j] - w.transposed[j]
+		w.off = max(w.off, math.Abs(z-w.zl[j]+w.zu[j]))
 		switch {
 		case z > 0:
 			w.bound += z * l
@@ -293,6 +297,7 @@ func (w *run) advance() float64 {
 		w.r[k] += primal * d.r[k]
 		w.p[k] += primal * d.p[k]
 		w.y[k] += dual * d.y[k]
+		w.s[k] -= dual * d.y[k]
 	}
 	return min(primal, dual)
 }
@@ -301,7 +306,7 @@ func (w *run) advance() float64 {
 func (w *run) normalEquations() {
 	clear(w.weight)
 	for k, s := range w.sides {
-		w.each[k] = 1 / (w.p[k]/(w.price-w.y[k]) + w.r[k]/w.y[k])
+		w.each[k] = 1 / (w.p[k]/w.s[k] + w.r[k]/w.y[k])
 		w.weight[s.row] += w.each[k]
 	}
 	for j, x := range w.x {
@@ -319,10 +324,8 @@ func (w *run) normalEquations() {
 // direction finds the Newton step to where all products are mu, given a first guess of the step
 // for the products of changes, or nil.
 func (w *run) direction(d *point, mu float64, guess *point) {
-	// targets of y·r and (K-y)·p for side k, less what they are.
 	goals := func(k int) (e1, e2 float64) {
-		s := w.price - w.y[k]
-		e1, e2 = mu-w.y[k]*w.r[k], mu-s*w.p[k]
+		e1, e2 = mu-w.y[k]*w.r[k], mu-w.s[k]*w.p[k]
 		if guess != nil {
 			e1 -= guess.y[k] * guess.r[k]
 			e2 += guess.y[k] * guess.p[k]
@@ -341,7 +344,7 @@ func (w *run) direction(d *point, mu float64, guess *point) {
 	for k, s := range w.sides {
 		e1, e2 := goals(k)
 		off := s.sign*w.activity[s.row] - s.bound + w.p[k] - w.r[k]
-		d.y[k] = -off - e2/(w.price-w.y[k]) + e1/w.y[k] // h; becomes the step below
+		d.y[k] = -off - e2/w.s[k] + e1/w.y[k] // h; becomes the step below
 		w.perRow[s.row] += s.sign * (w.each[k]*d.y[k] + w.y[k])
 	}
 	w.columns.times(w.perRow, w.right)
@@ -361,7 +364,7 @@ func (w *run) direction(d *point, mu float64, guess *point) {
 		e1, e2 := goals(k)
 		dy := w.each[k] * (d.y[k] - s.sign*w.perRow[s.row])
 		d.y[k] = dy
-		d.p[k] = (e2 + w.p[k]*dy) / (w.price - w.y[k])
+		d.p[k] = (e2 + w.p[k]*dy) / w.s[k]
 		d.r[k] = (e1 - w.r[k]*dy) / w.y[k]
 	}
 	for j := range w.x {
@@ -427,7 +430,7 @@ func (w *run) lengths(d *point, share float64) (primal, dual float64) {
 	}
 	for k := range w.y {
 		primal = toZero(toZero(primal, w.r[k], d.r[k]), w.p[k], d.p[k])
-		dual = toZero(toZero(dual, w.y[k], d.y[k]), w.price-w.y[k], -d.y[k])
+		dual = toZero(toZero(dual, w.y[k], d.y[k]), w.s[k], -d.y[k])
 	}
 	return primal, dual
 }
@@ -444,8 +447,7 @@ func (w *run) muAt(d *point, primal, dual float64) float64 {
 		}
 	}
 	for k := range w.y {
-		y := w.y[k] + dual*d.y[k]
-		sum += y*(w.r[k]+primal*d.r[k]) + (w.price-y)*(w.p[k]+primal*d.p[k])
+		sum += (w.y[k]+dual*d.y[k])*(w.r[k]+primal*d.r[k]) + (w.s[k]-dual*d.y[k])*(w.p[k]+primal*d.p[k])
 	}
 	return sum / float64(w.pairs)
 }
