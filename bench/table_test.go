@@ -41,6 +41,7 @@ func TestTable(t *testing.T) {
 		{"order", orderTable},
 		{"solve", solveTable},
 		{"files", filesTable},
+		{"goals", goalSetTable},
 	} {
 		if !wanted.MatchString(table.name) {
 			continue

@@ -328,14 +328,26 @@ func (f *feasibility) refute(result Result) {
 	f.proveNo(result.Y, believed)
 }
 
-// proveNo makes an infeasibility certificate of multipliers of the rows. What rounding left on the
-// wrong side of 0 is dropped, and the greatest multiplier becomes 1.
+// proveNo proves a no by multipliers of the rows: by the great ones alone if they do, since most rows
+// have nothing to do with it, but an interior-point method gives all of them some weight.
 func (f *feasibility) proveNo(y []float64, believed string) {
-	c := check.New(f.g.Model, check.Infeasible, f.g.question())
 	scale := 0.0
 	for _, x := range y {
 		scale = max(scale, math.Abs(x))
 	}
+	for _, least := range []float64{1e-2, 1e-4, 0} {
+		f.best.Why = believed
+		if f.prove(&f.best, No, f.infeasible(y, scale, least)) {
+			f.best.Why = "no reward meets the linear system: its rows contradict one another" + f.overlap()
+			return
+		}
+	}
+}
+
+// infeasible makes an infeasibility certificate of multipliers of the rows, in units of a scale and without
+// those below least. What rounding left on the wrong side of 0 is dropped.
+func (f *feasibility) infeasible(y []float64, scale, least float64) *Certificate {
+	c := check.New(f.g.Model, check.Infeasible, f.g.question())
 	for row, x := range y {
 		lower, upper := f.e.RowLower[row], f.e.RowUpper[row]
 		if math.IsInf(upper, 1) {
@@ -346,6 +358,9 @@ func (f *feasibility) proveNo(y []float64, believed string) {
 		}
 		if scale > 0 {
 			x /= scale
+		}
+		if math.Abs(x) < least {
+			x = 0
 		}
 		i, k := f.e.rowOf(row)
 		switch {
@@ -359,10 +374,7 @@ func (f *feasibility) proveNo(y []float64, believed string) {
 			c.Choices, c.ChoiceY = append(c.Choices, lo+uint32(k)), append(c.ChoiceY, x)
 		}
 	}
-	f.best.Why = believed
-	if f.prove(&f.best, No, c) {
-		f.best.Why = "no reward meets the linear system: its rows contradict one another" + f.overlap()
-	}
+	return c
 }
 
 // overlap says which labels that the constraints mention mean one reward because some state carries

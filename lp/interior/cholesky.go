@@ -2,6 +2,8 @@ package interior
 
 import (
 	"cmp"
+	"context"
+	"fmt"
 	"runtime"
 	"slices"
 	"sync"
@@ -31,8 +33,9 @@ type factor struct {
 	fronts   []*front    // one for each worker
 	workers  int
 
-	weight   []float64 // W
-	diagonal []float64 // D
+	ctx      context.Context // of the elimination at hand
+	weight   []float64       // W
+	diagonal []float64       // D
 }
 
 // subtree is a range of supernodes, the last of which is its root.
@@ -49,19 +52,26 @@ const (
 	panel = 48
 	// parallelWork is the least number of multiplications that are worth sharing out.
 	parallelWork = 1 << 20
+	// mostFactor is the greatest size of the factor: 4 GB.
+	mostFactor = 1 << 29
 	// subtreeShare is the share of all work, one in so many, that makes a subtree too large to be one task.
 	subtreeShare = 12
+	// checkEvery is the number of columns after which to see whether the context has ended.
+	checkEvery = 1 << 10
 )
 
-// newFactor finds the structure of the factor. The columns of A must be in the order of elimination.
-func newFactor(rows, columns *matrix, workers int) *factor {
+// newFactor finds the structure of the factor. The columns of A must be in the order of elimination. It
+// fails when the factor is too large, or the context ends.
+func newFactor(ctx context.Context, rows, columns *matrix, workers int) (*factor, error) {
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
 	f := &factor{rows: rows, columns: columns, workers: workers}
-	f.structure()
+	if err := f.structure(ctx); err != nil {
+		return nil, err
+	}
 	f.plan()
-	return f
+	return f, nil
 }
 
 // eliminationTree returns the parent of each column of AᵀA, -1 for roots (Liu 1986).
@@ -124,11 +134,12 @@ func postorder(parent []int32) []uint32 {
 }
 
 // structure finds the supernodes. The columns are in postorder.
-func (f *factor) structure() {
+func (f *factor) structure(ctx context.Context) error {
 	n := f.columns.rows()
 	parent := eliminationTree(f.rows, f.columns)
 	kept := make([][]uint32, n) // rows below each column, kept for the last columns of supernodes
 	count := make([]int, n)
+	entries := 0
 	mark := make([]int32, n)
 	child, sibling := make([]int32, n), make([]int32, n) // the last child, and the one before
 	for j := range n {
@@ -161,6 +172,12 @@ func (f *factor) structure() {
 		for c := child[j]; c >= 0; c = sibling[c] {
 			add(kept[c])
 		}
+		if entries += len(list) + 1; entries > mostFactor {
+			return fmt.Errorf("interior point: the Cholesky factor of %d columns has more than %d entries", n, mostFactor)
+		}
+		if j%checkEvery == 0 && ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		kept[j], count[j] = list, len(list)
 		starts[j] = true
 		if c := child[j]; c >= 0 && sibling[c] < 0 && int(c) == j-1 && count[c] == len(list)+1 {
@@ -189,6 +206,7 @@ func (f *factor) structure() {
 			f.child[supernode[p]] = append(f.child[supernode[p]], int32(s))
 		}
 	}
+	return nil
 }
 
 // amalgamate joins a supernode and its last child where few zeros are stored for that: small blocks
@@ -273,15 +291,19 @@ func (f *factor) plan() {
 	}
 	slices.SortStableFunc(f.subtrees, func(a, b subtree) int { return cmp.Compare(b.work, a.work) })
 	most, stack := 0, 0
-	for s := range int32(total) {
-		most = max(most, len(f.below[s]))
-	}
 	for _, t := range f.subtrees {
 		stack = max(stack, f.stackSize(t))
+		for s := t.lo; s <= t.hi; s++ {
+			most = max(most, len(f.below[s]))
+		}
 	}
 	for range f.workers {
 		f.fronts = append(f.fronts, &front{f: f, at: make([]int32, f.columns.rows()), rest: make([]float64, most*most), stack: make([]float64, stack)})
 	}
+	for _, s := range f.top { // which are for the first worker
+		most = max(most, len(f.below[s]))
+	}
+	f.fronts[0].rest = make([]float64, most*most)
 }
 
 // stackSize returns the most that children leave at one time while a subtree is eliminated.
@@ -301,9 +323,10 @@ func (f *factor) stackSize(t subtree) int {
 	return most
 }
 
-// compute factorises N for the weights W of the rows and the diagonal D.
-func (f *factor) compute(weight, diagonal []float64) {
-	f.weight, f.diagonal = weight, diagonal
+// compute factorises N for the weights W of the rows and the diagonal D. When the context ends, what it
+// leaves is no factor.
+func (f *factor) compute(ctx context.Context, weight, diagonal []float64) {
+	f.ctx, f.weight, f.diagonal = ctx, weight, diagonal
 	var next atomic.Int32
 	var wait sync.WaitGroup
 	run := func(w *front) {
@@ -421,7 +444,7 @@ func (w *front) partial(k, u int, block, rest []float64, first uint32, workers i
 	if float64(k)*float64(rows)*float64(rows) < parallelWork {
 		workers = 1
 	}
-	for lo := 0; lo < k; lo += panel {
+	for lo := 0; lo < k && w.f.ctx.Err() == nil; lo += panel {
 		hi := min(lo+panel, k)
 		share(workers, lo, rows, func(from, to int) {
 			multiply(block[from*k:], to-from, k, block[lo*k:], hi-lo, k, lo, block[from*k+lo:], k, lo-from)

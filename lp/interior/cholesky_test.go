@@ -1,6 +1,7 @@
 package interior
 
 import (
+	"context"
 	"flag"
 	"math"
 	"math/rand/v2"
@@ -77,11 +78,11 @@ func TestFactorSolves(t *testing.T) {
 		for workers := 1; workers <= 3; workers++ {
 			q := *p
 			q.rows.value = slices.Clone(p.rows.value) // which are scaled
-			e, err := newElastic(&q, workers)
+			e, err := newElastic(context.Background(), &q, workers)
 			if err != nil {
 				t.Fatal(err)
 			}
-			e.factor.compute(weight, diagonal)
+			e.factor.compute(context.Background(), weight, diagonal)
 			x := append([]float64(nil), b...)
 			e.factor.solve(x)
 			if workers == 1 {

@@ -10,6 +10,9 @@ import (
 
 const (
 	mostSteps = 150
+	// After mostStalled steps in a row that are shorter than leastLength there is no progress.
+	mostStalled = 4
+	leastLength = 1e-6
 	// accuracy of solutions: violations relative to the bounds of rows, and the gap between the costs and
 	// their bound, relative to the costs.
 	accuracy = 1e-9
@@ -45,7 +48,7 @@ type elastic struct {
 }
 
 // newElastic takes over the rows of p.
-func newElastic(p *program, workers int) (*elastic, error) {
+func newElastic(ctx context.Context, p *program, workers int) (*elastic, error) {
 	n := len(p.cost)
 	products := 0
 	for i := range p.rows.rows() {
@@ -66,8 +69,9 @@ func newElastic(p *program, workers int) (*elastic, error) {
 		after[k] = first[v]
 	}
 	e.arrange(p, after)
-	e.factor = newFactor(&e.rows, &e.columns, workers)
-	return e, nil
+	var err error
+	e.factor, err = newFactor(ctx, &e.rows, &e.columns, workers)
+	return e, err
 }
 
 // leastScale is the least that a row is divided by: one of faint entries hardly matters, whatever it asks.
@@ -117,13 +121,13 @@ func (e *elastic) arrange(p *program, order []uint32) {
 type point struct {
 	x      []float64
 	zl, zu []float64 // multipliers of the bounds of x; 0 where there is none
-	y, s   []float64 // of each side: the multipliers of r and p, which add up to the price
+	y, s   []float64 // of each side: the multipliers of r and p, which add up to the price; a step has y alone
 	r, p   []float64 // of each side: surplus and violation
 }
 
 func newPoint(columns, sides int) point {
 	v := func(n int) []float64 { return make([]float64, n) }
-	return point{v(columns), v(columns), v(columns), v(sides), v(sides), v(sides), v(sides)}
+	return point{v(columns), v(columns), v(columns), v(sides), nil, v(sides), v(sides)}
 }
 
 // run is one minimisation.
@@ -158,6 +162,7 @@ func (e *elastic) minimise(ctx context.Context, cost []float64, price float64) l
 	v := func(n int) []float64 { return make([]float64, n) }
 	w := &run{elastic: e, cost: cost, price: price, point: newPoint(n, len(e.sides)), step: newPoint(n, len(e.sides)), affine: newPoint(n, len(e.sides)),
 		activity: v(m), transposed: v(n), weight: v(m), each: v(len(e.sides)), diagonal: v(n), right: v(n), residual: v(n), perRow: v(m)}
+	w.s = v(len(e.sides))
 	w.begin()
 	greatest := 0.0
 	for _, c := range cost {
@@ -165,7 +170,7 @@ func (e *elastic) minimise(ctx context.Context, cost []float64, price float64) l
 	}
 	free := greatest == 0
 	steps, stalled := 0, 0
-	for ; steps < mostSteps && ctx.Err() == nil; steps++ {
+	for ; steps < mostSteps && stalled < mostStalled && ctx.Err() == nil; steps++ {
 		w.measure()
 		detail := describe(steps, w.violation, w.bound/price)
 		converged := w.mu*float64(w.pairs) <= gapLeast*(1+math.Abs(w.value)) && w.off <= gapLeast*(1+greatest)
@@ -177,10 +182,7 @@ func (e *elastic) minimise(ctx context.Context, cost []float64, price float64) l
 		case !free && converged && w.violation > 10*accuracy:
 			return lp.Result{Status: lp.Infeasible, Detail: detail}
 		}
-		if stalled > 3 {
-			break
-		}
-		if w.advance() < 1e-6 {
+		if w.advance(ctx) < leastLength {
 			stalled++
 		} else {
 			stalled = 0
@@ -280,8 +282,8 @@ func (w *run) measure() {
 }
 
 // advance makes one step, of a predictor and a corrector, and returns the shorter of its lengths.
-func (w *run) advance() float64 {
-	w.normalEquations()
+func (w *run) advance(ctx context.Context) float64 {
+	w.normalEquations(ctx)
 	w.direction(&w.affine, 0, nil)
 	primal, dual := w.lengths(&w.affine, 1)
 	share := w.muAt(&w.affine, primal, dual) / w.mu
@@ -303,7 +305,7 @@ func (w *run) advance() float64 {
 }
 
 // normalEquations factorises for the point.
-func (w *run) normalEquations() {
+func (w *run) normalEquations(ctx context.Context) {
 	clear(w.weight)
 	for k, s := range w.sides {
 		w.each[k] = 1 / (w.p[k]/w.s[k] + w.r[k]/w.y[k])
@@ -318,7 +320,7 @@ func (w *run) normalEquations() {
 			w.diagonal[j] += w.zu[j] / (w.most[j] - x)
 		}
 	}
-	w.factor.compute(w.weight, w.diagonal)
+	w.factor.compute(ctx, w.weight, w.diagonal)
 }
 
 // direction finds the Newton step to where all products are mu, given a first guess of the step

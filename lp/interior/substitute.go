@@ -36,7 +36,8 @@ type program struct {
 func substitute(p *lp.Problem) *program {
 	m, n := p.Rows(), p.Columns()
 	byColumns := matrix{p.Start, p.Row, p.Value}
-	q := &program{original: p, byRows: byColumns.transpose(m), pivot: make([]int, m), solvedBy: make([]int, n), column: make([]uint32, n)}
+	q := &program{original: p, pivot: make([]int, m), solvedBy: make([]int, n), column: make([]uint32, n)}
+	q.restore()
 	q.choosePivots(&byColumns)
 	for j := range n {
 		if q.solvedBy[j] < 0 {
@@ -154,6 +155,16 @@ func (q *program) write() {
 			}
 		}
 	}
+}
+
+// release lets go of the entries, which the elastic form holds in another order; restore brings those
+// of the original back.
+func (q *program) release() { q.rows, q.byRows = matrix{}, matrix{} }
+
+func (q *program) restore() {
+	p := q.original
+	byColumns := matrix{p.Start, p.Row, p.Value}
+	q.byRows = byColumns.transpose(p.Rows())
 }
 
 // solution returns the values of the original columns, within their bounds.
