@@ -24,7 +24,7 @@ import (
 // multipliers.
 //
 // Where the rewards of S_train are known, the best σ is optimal for them and for the least rewards
-// elsewhere. Where they are free, each σ is answered by the rewards that are worst for its duel, and the
+// elsewhere: these are a member, or there is a duel that proves that nothing is. Where they are free, each σ is answered by the rewards that are worst for its duel, and the
 // next σ is optimal for the mean of these answers (Brown's fictitious play).
 type duel struct {
 	*judge
@@ -102,8 +102,8 @@ func root(ties []uint32, s uint32) uint32 {
 	return ties[s]
 }
 
-// refuteByDuel tries duels. Each costs two discounted solves.
-func (f *feasibility) refuteByDuel() error {
+// duels tries duels, for two discounted solves each, and rewards at which no margin is missed.
+func (f *feasibility) duels() error {
 	n := f.g.Model.NumStates()
 	d := &duel{judge: f.judge, ties: check.Ties(f.g.Model, f.g.Constraints)}
 	var ok bool
@@ -121,10 +121,18 @@ func (f *feasibility) refuteByDuel() error {
 			prices[s] = d.known.lower[r]/2 + d.known.upper[r]/2
 		}
 	}
+	lower, upper := f.g.box()
+	near := snapTolerance * (upper - lower)
 	for round := 1; round <= duelRounds; round++ {
 		expected, err := d.choose(f.ctx, prices)
-		if err != nil || !(expected > 0) {
+		if err != nil {
 			return err
+		}
+		if expected <= near {
+			if r := f.allowed(prices, near); r != nil {
+				return f.try(r, "")
+			}
+			return nil
 		}
 		d.follow(expected)
 		if c, excess := d.certificate(); excess > 0 && f.prove(&f.best, No, c) {

@@ -11,12 +11,12 @@ import (
 )
 
 // TestKnownRewardsNeedNoSolver: with the rewards of a closed S_train known, the least rewards elsewhere are
-// the best for the taken choices, so they are members or nothing is; the latter is proved without a
-// linear program.
+// the best for the taken choices, so they are members or nothing is, and no linear program is needed
+// for either.
 func TestKnownRewardsNeedNoSolver(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(*seed, 21))
-	refuted := 0
+	refuted, kept := 0, 0
 	for i := range 800 {
 		g := lptest.GoalSet(rng, 8)
 		if closed, _ := g.Closed(); !closed {
@@ -53,15 +53,18 @@ func TestKnownRewardsNeedNoSolver(t *testing.T) {
 				t.Errorf("goal set %d: %v (%s), but a margin is missed by %v", i, a.Verdict, a.Why, -off)
 			}
 		}
-		if off >= 0 && a.Verdict == lp.No {
-			t.Errorf("goal set %d: no (%s), but there is a member", i, a.Why)
+		if off > 1e-6 {
+			kept++
+		}
+		if off > 1e-6 && a.Verdict != lp.Yes || off >= 0 && a.Verdict == lp.No {
+			t.Errorf("goal set %d: %v (%s), but the margins are exceeded by %v", i, a.Verdict, a.Why, off)
 		}
 		if a.Verdict != lp.Undecided {
 			accepted(t, g.Model, a.Certificate)
 		}
 	}
-	if refuted < 60 {
-		t.Errorf("only %d goal sets to refute", refuted)
+	if refuted < 60 || kept < 10 {
+		t.Errorf("only %d goal sets to refute, and %d with a member inside", refuted, kept)
 	}
 }
 

@@ -26,7 +26,7 @@ const (
 // to be a member, a no with Farkas multipliers. What needs no linear program comes first: the likely
 // reward; where there is no margin, θ = 0 and constant rewards, which are members whenever the box and
 // the constraints allow them (for constant ones, where nothing ends); and duels, which prove that a
-// few rows contradict one another. These take a few solves and checks of millions of states. What is
+// few rows contradict one another or come upon a member. These take a few solves and checks of millions of states. What is
 // then still open is for the solver. A yes alone says little, so where no more than a few thousand states
 // matter the solver also maximises the margin, and the reward that reaches it replaces the one found
 // if it is proved. solver may be nil: then only what needs no linear program is decided. Where
@@ -64,7 +64,7 @@ func (f *feasibility) run() error {
 		return err
 	}
 	if f.best.Verdict == Undecided {
-		if err := f.refuteByDuel(); err != nil || f.best.Verdict == No {
+		if err := f.duels(); err != nil || f.best.Verdict == No {
 			return err
 		}
 	}
@@ -176,12 +176,17 @@ func (f *feasibility) likely() error {
 	if r.breaks(&f.g, f.states) != "" {
 		return nil
 	}
+	return f.try(r, "the likely reward is a member: ")
+}
+
+// try judges a reward, and says why it is a member, if it is.
+func (f *feasibility) try(r *reward, why string) error {
 	a, err := f.judge.judge(f.ctx, r)
 	if err != nil {
 		return err
 	}
 	if f.keep(a); a.Verdict == Yes {
-		f.best.Why = "the likely reward is a member: " + a.Why
+		f.best.Why = why + a.Why
 	}
 	return nil
 }

@@ -26,6 +26,7 @@ type factor struct {
 	parent []int32    // -1: none
 	child  [][]int32  // increasing
 	block  [][]float64
+	size   int // entries of all blocks
 
 	subtrees []subtree   // in decreasing order of work
 	top      []int32     // supernodes above them, increasing
@@ -56,6 +57,8 @@ const (
 	mostFactor = 1 << 29
 	// subtreeShare is the share of all work, one in so many, that makes a subtree too large to be one task.
 	subtreeShare = 12
+	// muchMemory is a size of the factor that is worth a garbage collection.
+	muchMemory = 1 << 22
 	// checkEvery is the number of columns after which to see whether the context has ended.
 	checkEvery = 1 << 10
 )
@@ -268,6 +271,8 @@ func (f *factor) plan() {
 			work[p] += work[s]
 		}
 	}
+	f.size = size
+	collect(size)
 	values := make([]float64, size)
 	f.block, f.pending = make([][]float64, total), make([][]float64, total)
 	above := make([]bool, total)
@@ -304,6 +309,20 @@ func (f *factor) plan() {
 		most = max(most, len(f.below[s]))
 	}
 	f.fronts[0].rest = make([]float64, most*most)
+}
+
+// release lets go of the factor.
+func (f *factor) release() {
+	size := f.size
+	*f = factor{}
+	collect(size)
+}
+
+// collect makes room where a factor of that size comes or goes: nothing else takes as much memory.
+func collect(size int) {
+	if size > muchMemory {
+		runtime.GC()
+	}
 }
 
 // stackSize returns the most that children leave at one time while a subtree is eliminated.

@@ -64,11 +64,14 @@ func (s Solver) Solve(ctx context.Context, p *lp.Problem) (lp.Result, error) {
 		return lp.Result{}, err
 	}
 	solved.release()
+	q = nil // made again below: it takes as much memory as the program
 	result := e.decide(ctx)
 	if ctx.Err() != nil {
 		return lp.Result{}, context.Cause(ctx)
 	}
-	solved.restore()
+	e.factor.release()
+	q, _ = dominated(p).Reduce()
+	solved.restore(q.Problem)
 	if result.X != nil {
 		result.X = solved.solution(result.X)
 	}

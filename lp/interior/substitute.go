@@ -36,8 +36,8 @@ type program struct {
 func substitute(p *lp.Problem) *program {
 	m, n := p.Rows(), p.Columns()
 	byColumns := matrix{p.Start, p.Row, p.Value}
-	q := &program{original: p, pivot: make([]int, m), solvedBy: make([]int, n), column: make([]uint32, n)}
-	q.restore()
+	q := &program{pivot: make([]int, m), solvedBy: make([]int, n), column: make([]uint32, n)}
+	q.restore(p)
 	q.choosePivots(&byColumns)
 	for j := range n {
 		if q.solvedBy[j] < 0 {
@@ -157,14 +157,13 @@ func (q *program) write() {
 	}
 }
 
-// release lets go of the entries, which the elastic form holds in another order; restore brings those
-// of the original back.
-func (q *program) release() { q.rows, q.byRows = matrix{}, matrix{} }
+// release lets go of the entries, which the elastic form holds in another order.
+func (q *program) release() { q.rows, q.byRows, q.original = matrix{}, matrix{}, nil }
 
-func (q *program) restore() {
-	p := q.original
+// restore brings those of the original program back.
+func (q *program) restore(p *lp.Problem) {
 	byColumns := matrix{p.Start, p.Row, p.Value}
-	q.byRows = byColumns.transpose(p.Rows())
+	q.original, q.byRows = p, byColumns.transpose(p.Rows())
 }
 
 // solution returns the values of the original columns, within their bounds.
