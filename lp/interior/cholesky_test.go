@@ -39,7 +39,7 @@ func randomRows(rng *rand.Rand, rows, columns, reach int) matrix {
 
 func TestNestedDissectionIsAPermutation(t *testing.T) {
 	rng := rand.New(rand.NewPCG(*seed, 1))
-	for range 60 {
+	for range 20 {
 		n := 1 + rng.IntN(3000)
 		rows := randomRows(rng, rng.IntN(3*n), n, 1+rng.IntN(40))
 		columns := rows.transpose(n)
@@ -57,7 +57,7 @@ func TestNestedDissectionIsAPermutation(t *testing.T) {
 // three workers with each other, to the bit.
 func TestFactorSolves(t *testing.T) {
 	rng := rand.New(rand.NewPCG(*seed, 2))
-	for i := range 40 {
+	for i := range 15 {
 		n, reach := 1+rng.IntN(400), 1+rng.IntN(40)
 		switch i {
 		case 0:
