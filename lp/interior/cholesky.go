@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -57,7 +58,7 @@ const (
 	mostFactor = 1 << 29
 	// subtreeShare is the share of all work, one in so many, that makes a subtree too large to be one task.
 	subtreeShare = 12
-	// muchMemory is a size of the factor that is worth a garbage collection.
+	// muchMemory is a number of entries that is worth a garbage collection.
 	muchMemory = 1 << 22
 	// checkEvery is the number of columns after which to see whether the context has ended.
 	checkEvery = 1 << 10
@@ -318,10 +319,11 @@ func (f *factor) release() {
 	collect(size)
 }
 
-// collect makes room where a factor of that size comes or goes: nothing else takes as much memory.
-func collect(size int) {
-	if size > muchMemory {
-		runtime.GC()
+// collect makes room where arrays of so many entries come or have gone. Left to itself, the runtime would
+// let twice as much memory pile up.
+func collect(entries int) {
+	if entries > muchMemory {
+		debug.FreeOSMemory()
 	}
 }
 

@@ -69,6 +69,7 @@ func newElastic(ctx context.Context, p *program, workers int) (*elastic, error) 
 		after[k] = first[v]
 	}
 	e.arrange(p, after)
+	collect(len(e.rows.index))
 	var err error
 	e.factor, err = newFactor(ctx, &e.rows, &e.columns, workers)
 	return e, err
