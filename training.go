@@ -242,7 +242,11 @@ func optimal(ctx context.Context, q Question, t *Training) ([]uint32, error) {
 }
 
 // GoalSet returns the training-compatible goal set (Definition 6) for package lp, with rewards in
-// [0,1] and no margin.
+// [0,1] and no margin. The training reward, where it is one of states alone, is its likely member.
 func (t *Training) GoalSet(q Question) lp.GoalSet {
-	return lp.GoalSet{Model: q.Model, Discount: q.Discount, Train: t.Visited.Reached, Policy: t.Policy, Lower: 0, Upper: 1}
+	g := lp.GoalSet{Model: q.Model, Discount: q.Discount, Train: t.Visited.Reached, Policy: t.Policy, Lower: 0, Upper: 1}
+	if t.Reward != nil && t.Reward.Choices.Len() == 0 {
+		g.Likely = t.Reward.States.Dense(q.Model.NumStates())
+	}
+	return g
 }

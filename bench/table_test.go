@@ -43,6 +43,7 @@ func TestTable(t *testing.T) {
 		{"counts", countTable},
 		{"certified", certifiedTable},
 		{"files", filesTable},
+		{"goals", goalSetTable},
 	} {
 		if !wanted.MatchString(table.name) {
 			continue

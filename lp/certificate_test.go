@@ -13,8 +13,8 @@ import (
 
 	"offswitch/lp"
 	"offswitch/lp/check"
+	"offswitch/lp/interior"
 	"offswitch/lp/lptest"
-	"offswitch/lp/simplex"
 	"offswitch/sparse"
 )
 
@@ -33,7 +33,7 @@ func certified(t *testing.T, rng *rand.Rand) (lp.GoalSet, *lp.Certificate) {
 		if rng.IntN(2) == 0 {
 			a, err = lp.Member(context.Background(), g, theta)
 		} else {
-			a, err = lp.Feasible(context.Background(), g, simplex.Solver{})
+			a, err = lp.Feasible(context.Background(), g, interior.Solver{})
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -52,6 +52,10 @@ func goalSet(t *testing.T, m *sparse.MDP, q check.Question) (lp.GoalSet, bool) {
 	for i, s := range q.Train {
 		g.Train.Set(s)
 		g.Policy[s] = uint32(q.Policy[i])
+	}
+	g.Weak = sparse.NewBitset(m.NumChoices())
+	for _, c := range q.Weak {
+		g.Weak.Set(c)
 	}
 	for _, text := range q.Constraints {
 		c, err := lp.ParseConstraint(m, text)
@@ -77,7 +81,7 @@ func holds(t *testing.T, m *sparse.MDP, c *lp.Certificate) bool {
 	case check.MemberNo:
 		return !lptest.NewExact(g, exactTheta(t, m, c)).Member()
 	}
-	a, err := lp.Feasible(context.Background(), g, simplex.Solver{})
+	a, err := lp.Feasible(context.Background(), g, interior.Solver{})
 	return err == nil && a.Verdict != lp.Yes
 }
 
@@ -163,7 +167,9 @@ func mutate(rng *rand.Rand, m *sparse.MDP, c *lp.Certificate) {
 	case 12:
 		choices(&q.Policy)
 	case 13:
-		number(&q.Margin)
+		if number(&q.Margin); rng.IntN(2) == 0 {
+			indices(&q.Weak, m.NumChoices())
+		}
 	case 14:
 		number(&q.Discount)
 	case 15:

@@ -9,8 +9,8 @@ import (
 
 	"offswitch/lp"
 	"offswitch/lp/clp"
+	"offswitch/lp/interior"
 	"offswitch/lp/lptest"
-	"offswitch/lp/simplex"
 	"offswitch/sparse"
 )
 
@@ -28,7 +28,7 @@ func TestSolversAgree(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b, err := lp.Feasible(context.Background(), g, simplex.Solver{})
+		b, err := lp.Feasible(context.Background(), g, interior.Solver{})
 		if err != nil {
 			t.Fatal(err)
 		}

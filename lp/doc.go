@@ -18,5 +18,5 @@
 // the goal set is empty.
 //
 // Encode makes the system a sparse Problem, WriteMPS writes it for other programs, and a Solver
-// solves it; packages lp/simplex and lp/clp are solvers. Nothing that a solver says is believed.
+// solves it; packages lp/interior and lp/clp are solvers. Nothing that a solver says is believed.
 package lp

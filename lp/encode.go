@@ -27,8 +27,8 @@ type Encoding struct {
 	value    []uint32 // v column of each, None where irrelevant
 	rowStart []int    // rows of States[i]: rowStart[i]..rowStart[i+1]-1
 	position []uint32 // of each state in States
-	strict   []uint32 // rows of untaken choices of S_train whose distribution is not the taken one's
-	same     []Gap    // untaken choices of S_train whose distribution is the taken one's
+	strict   []uint32 // rows of untaken choices of S_train, weak ones aside, whose distribution is not the taken one's
+	same     []Gap    // untaken choices of S_train, weak ones aside, whose distribution is the taken one's
 }
 
 // Encode makes the linear system of a goal set. Its objective is 0. It fails when the goal set is
@@ -120,6 +120,10 @@ func (e *Encoding) boundRows(s uint32) {
 		case a == g.Policy[s]:
 			row(0, 0)
 		default:
+			if g.margin(a) < g.Margin {
+				row(0, math.Inf(1))
+				continue
+			}
 			if rows.sameDistribution(g.Model, a, g.Policy[s]) {
 				e.same = append(e.same, Gap{State: s, Taken: g.Policy[s], Untaken: a})
 			} else {

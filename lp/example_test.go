@@ -6,7 +6,7 @@ import (
 
 	"offswitch/lp"
 	"offswitch/lp/check"
-	"offswitch/lp/simplex"
+	"offswitch/lp/interior"
 	"offswitch/sparse"
 )
 
@@ -54,7 +54,7 @@ func ExampleFeasible() {
 			panic(err)
 		}
 		g.Constraints = append(g.Constraints, c)
-		answer, err := lp.Feasible(context.Background(), g, simplex.Solver{})
+		answer, err := lp.Feasible(context.Background(), g, interior.Solver{})
 		if err != nil {
 			panic(err)
 		}

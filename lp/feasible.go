@@ -17,58 +17,87 @@ const (
 	tieMargin = 1e-9
 	// spreadLimit bounds, in the same unit, how far they are kept apart.
 	spreadLimit = 1e-3
+	// marginStates is the number of states that matter up to which the largest margin is looked for,
+	// which takes a linear program even where the verdict does not.
+	marginStates = 2000
 )
 
 // Feasible decides whether a goal set has any reward in it. A yes comes with a reward that is proved
-// to be a member, a no with Farkas multipliers. θ = 0 and constant rewards are tried first: they are
-// members whenever the box and the constraints allow them (for constant ones, where nothing ends),
-// so a yes alone says little; the solver then maximises the margin, and the reward that reaches
-// it replaces the constant one if it is proved. solver may be nil: then only what needs no linear
-// program is decided. Where S_train is not closed, the linear system is only an outer relaxation: a
-// no is proved all the same, and a yes where the reward found turns out to be a member.
+// to be a member, a no with Farkas multipliers. What needs no linear program comes first: the likely
+// reward; where there is no margin, θ = 0 and constant rewards, which are members whenever the box and
+// the constraints allow them (for constant ones, where nothing ends); and duels, which prove that a
+// few rows contradict one another or come upon a member. These take a few solves and checks of millions of states. What is
+// then still open is for the solver. A yes alone says little, so where no more than a few thousand states
+// matter the solver also maximises the margin, and the reward that reaches it replaces the one found
+// if it is proved. solver may be nil: then only what needs no linear program is decided. Where
+// S_train is not closed, the linear system is only an outer relaxation: a no is proved all the same,
+// and a yes where the reward found turns out to be a member.
 //
 // The error is that of a goal set that is not well-formed, of a solver that refuses a problem that
 // is not decided without it, or the end of the context.
 func Feasible(ctx context.Context, g GoalSet, solver Solver) (Answer, error) {
-	e, err := Encode(g)
-	if err != nil {
+	if err := g.validate(); err != nil {
 		return Answer{}, err
 	}
-	f := &feasibility{judge: newJudge(g, check.Feasible), e: e, ctx: ctx, solver: solver}
+	f := &feasibility{judge: newJudge(g, check.Feasible), ctx: ctx, solver: solver}
 	f.best = f.answer
-	if len(e.strict) == 0 {
-		f.best.Margin, f.best.RelativeMargin = math.Inf(1), math.Inf(1)
-	}
-	err = f.run()
+	err := f.run()
 	return f.best, err
 }
 
 type feasibility struct {
 	*judge
-	e      *Encoding
 	ctx    context.Context
 	solver Solver
 	best   Answer
+	e      *Encoding // nil until the solver is needed
 }
 
 func (f *feasibility) run() error {
-	if f.g.Margin > 0 && len(f.e.same) > 0 {
-		f.contradiction(f.e.same[0])
+	if f.contradiction() {
 		return nil
+	}
+	if err := f.likely(); err != nil {
+		return err
 	}
 	if err := f.constants(); err != nil {
 		return err
 	}
+	if f.best.Verdict == Undecided {
+		if err := f.duels(); err != nil || f.best.Verdict == No {
+			return err
+		}
+	}
 	if f.solver == nil {
 		if f.best.Verdict == Undecided {
-			f.best.Why = "no constant reward is a proved member, and there is no solver to look for others"
+			f.best.Why = "no reward that was tried is a proved member, and there is no solver to look for others"
 		}
 		return nil
 	}
-	p := f.e.maximiseMargin()
-	if len(f.e.strict) == 0 {
-		p = f.e.Problem
+	few := len(f.states) <= marginStates
+	if f.best.Verdict == Yes && !few {
+		return nil
 	}
+	var err error
+	if f.e, err = Encode(f.g); err != nil {
+		return err
+	}
+	switch {
+	case len(f.e.strict) == 0:
+		f.best.Margin, f.best.RelativeMargin = math.Inf(1), math.Inf(1)
+	case few:
+		if err := f.solve(f.e.maximiseMargin()); err != nil || f.best.Verdict != Undecided {
+			return err
+		}
+	}
+	if f.best.Verdict == Yes {
+		return nil
+	}
+	return f.solve(f.e.Problem)
+}
+
+// solve asks the solver about the system, or about its largest margin.
+func (f *feasibility) solve(p *Problem) error {
 	result, err := f.solver.Solve(f.ctx, p)
 	switch {
 	case f.ctx.Err() != nil:
@@ -79,7 +108,7 @@ func (f *feasibility) run() error {
 	case err != nil:
 		return err
 	case usable(result, p):
-		return f.found(result.X)
+		return f.found(result.X, p.Columns() > f.e.Columns())
 	case f.best.Verdict == Yes:
 		f.best.Why += fmt.Sprintf("; the largest margin is not known: %s ended %v (%s)", f.solver.Name(), result.Status, result.Detail)
 		return nil
@@ -98,8 +127,13 @@ func usable(r Result, p *Problem) bool {
 	return r.Status == Optimal && len(r.X) == p.Columns()
 }
 
-// contradiction proves that a margin above 0 between equal distributions cannot be.
-func (f *feasibility) contradiction(same Gap) {
+// contradiction looks for a margin above 0 between equal distributions, which cannot be, and reports
+// whether that proved a no.
+func (f *feasibility) contradiction() bool {
+	same, ok := f.g.equalRows()
+	if !ok {
+		return false
+	}
 	c := check.New(f.g.Model, check.Infeasible, f.g.question())
 	c.Choices, c.ChoiceY = []uint32{same.Taken, same.Untaken}, []float64{-1, 1}
 	if same.Taken > same.Untaken {
@@ -108,12 +142,58 @@ func (f *feasibility) contradiction(same Gap) {
 	c.ConstraintY = make([]float64, len(f.g.Constraints))
 	f.best.Why = fmt.Sprintf("in state %s, choices %s and %s have the same distribution, so there is no margin between them",
 		f.g.Model.StateName(same.State), f.g.Model.ActionName(same.Taken), f.g.Model.ActionName(same.Untaken))
-	f.prove(&f.best, No, c)
+	return f.prove(&f.best, No, c)
+}
+
+// equalRows returns a pair of choices of S_train that have the same distribution but need a margin.
+func (g *GoalSet) equalRows() (same Gap, ok bool) {
+	if g.Margin == 0 {
+		return same, false
+	}
+	var rows rowKeys
+	for s := range g.Train.All() {
+		lo, hi := g.Model.Choices(s)
+		for a := lo; a < hi; a++ {
+			if a != g.Policy[s] && g.margin(a) > 0 && rows.sameDistribution(g.Model, a, g.Policy[s]) {
+				return Gap{State: s, Taken: g.Policy[s], Untaken: a}, true
+			}
+		}
+	}
+	return same, false
+}
+
+// likely tries the reward that may well be a member.
+func (f *feasibility) likely() error {
+	if f.g.Likely == nil {
+		return nil
+	}
+	r := &reward{values: f.g.Likely}
+	for _, s := range f.states {
+		if !finite(r.values[s]) {
+			return nil
+		}
+	}
+	if r.breaks(&f.g, f.states) != "" {
+		return nil
+	}
+	return f.try(r, "the likely reward is a member: ")
+}
+
+// try judges a reward, and says why it is a member, if it is.
+func (f *feasibility) try(r *reward, why string) error {
+	a, err := f.judge.judge(f.ctx, r)
+	if err != nil {
+		return err
+	}
+	if f.keep(a); a.Verdict == Yes {
+		f.best.Why = why + a.Why
+	}
+	return nil
 }
 
 // constants tries constant rewards, 0 first, when there is no margin to reach.
 func (f *feasibility) constants() error {
-	if f.g.Margin > 0 {
+	if f.g.Margin > 0 || f.best.Verdict == Yes {
 		return nil
 	}
 	lower, upper := f.g.box()
@@ -150,10 +230,10 @@ func (f *feasibility) keep(a Answer) {
 	f.best = a
 }
 
-// found judges the reward of an optimal solution of the margin problem.
-func (f *feasibility) found(x []float64) error {
+// found judges the reward of an optimal solution, of the margin problem or of the system alone.
+func (f *feasibility) found(x []float64, margin bool) error {
 	lower, upper := f.g.box()
-	if len(f.e.strict) > 0 {
+	if margin {
 		f.best.Margin = x[len(x)-1]
 		f.best.RelativeMargin = f.best.Margin / (upper - lower)
 	}
@@ -161,7 +241,7 @@ func (f *feasibility) found(x []float64) error {
 	if err != nil || yes {
 		return err
 	}
-	if f.g.Margin == 0 && len(f.e.strict) > 0 && f.best.Margin <= tieMargin*(upper-lower) {
+	if margin && f.g.Margin == 0 && f.best.Margin <= tieMargin*(upper-lower) {
 		spread := f.e.spreadMargin(spreadLimit * (upper - lower))
 		result, err := f.solver.Solve(f.ctx, spread)
 		if f.ctx.Err() != nil {
@@ -176,7 +256,10 @@ func (f *feasibility) found(x []float64) error {
 	if f.best.Verdict != Undecided {
 		return nil
 	}
-	believed := fmt.Sprintf("%s finds a solution with margin %.6g, but its reward is not proved a member: ", f.solver.Name(), f.best.Margin)
+	believed := f.solver.Name() + " finds a solution, but its reward is not proved a member: "
+	if margin {
+		believed = fmt.Sprintf("%s finds a solution with margin %.6g, but its reward is not proved a member: ", f.solver.Name(), f.best.Margin)
+	}
 	if !f.best.Closed {
 		believed += "S_train is not closed, so that the linear program is only an outer relaxation; "
 	}
@@ -250,14 +333,26 @@ func (f *feasibility) refute(result Result) {
 	f.proveNo(result.Y, believed)
 }
 
-// proveNo makes an infeasibility certificate of multipliers of the rows. What rounding left on the
-// wrong side of 0 is dropped, and the greatest multiplier becomes 1.
+// proveNo proves a no by multipliers of the rows: by the great ones alone if they do, since most rows
+// have nothing to do with it, but an interior-point method gives all of them some weight.
 func (f *feasibility) proveNo(y []float64, believed string) {
-	c := check.New(f.g.Model, check.Infeasible, f.g.question())
 	scale := 0.0
 	for _, x := range y {
 		scale = max(scale, math.Abs(x))
 	}
+	for _, least := range []float64{1e-2, 1e-4, 0} {
+		f.best.Why = believed
+		if f.prove(&f.best, No, f.infeasible(y, scale, least)) {
+			f.best.Why = "no reward meets the linear system: its rows contradict one another" + f.overlap()
+			return
+		}
+	}
+}
+
+// infeasible makes an infeasibility certificate of multipliers of the rows, in units of a scale and without
+// those below least. What rounding left on the wrong side of 0 is dropped.
+func (f *feasibility) infeasible(y []float64, scale, least float64) *Certificate {
+	c := check.New(f.g.Model, check.Infeasible, f.g.question())
 	for row, x := range y {
 		lower, upper := f.e.RowLower[row], f.e.RowUpper[row]
 		if math.IsInf(upper, 1) {
@@ -268,6 +363,9 @@ func (f *feasibility) proveNo(y []float64, believed string) {
 		}
 		if scale > 0 {
 			x /= scale
+		}
+		if math.Abs(x) < least {
+			x = 0
 		}
 		i, k := f.e.rowOf(row)
 		switch {
@@ -281,10 +379,7 @@ func (f *feasibility) proveNo(y []float64, believed string) {
 			c.Choices, c.ChoiceY = append(c.Choices, lo+uint32(k)), append(c.ChoiceY, x)
 		}
 	}
-	f.best.Why = believed
-	if f.prove(&f.best, No, c) {
-		f.best.Why = "no reward meets the linear system: its rows contradict one another" + f.overlap()
-	}
+	return c
 }
 
 // overlap says which labels that the constraints mention mean one reward because some state carries

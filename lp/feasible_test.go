@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"offswitch/lp"
+	"offswitch/lp/interior"
 	"offswitch/lp/lptest"
-	"offswitch/lp/simplex"
 	"offswitch/sparse"
 )
 
@@ -30,7 +30,7 @@ func exactTheta(t *testing.T, m *sparse.MDP, c *lp.Certificate) []*big.Rat {
 
 func TestFeasibleAgainstExactArithmetic(t *testing.T) {
 	t.Parallel()
-	testFeasible(t, simplex.Solver{}, 300)
+	testFeasible(t, interior.Solver{}, 300)
 }
 
 // testFeasible checks answers with a solver: a yes by its reward, a no by rewards that are members,

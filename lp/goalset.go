@@ -21,17 +21,19 @@ func ParseConstraint(m *sparse.MDP, text string) (Constraint, error) {
 type Certificate = check.Certificate
 
 // GoalSet is the set of rewards θ in a box for which the taken choice of every state of S_train is
-// optimal, by Margin over every untaken choice, and which meet the constraints. θ counts on the
-// states of Relevant and those that constraints mention; elsewhere it is ignored.
+// optimal, by Margin over every untaken choice that is not weak, and which meet the constraints. θ
+// counts on the states of Relevant and those that constraints mention; elsewhere it is ignored.
 type GoalSet struct {
 	Model       *sparse.MDP
 	Discount    float64       // γ, in [0,1)
 	Train       sparse.Bitset // S_train, not empty
 	Policy      []uint32      // taken choice of each state of S_train (anything where terminal), len NumStates; the rest is ignored
 	Margin      float64       // ε ≥ 0, in units of return; the paper's goal set has 0
+	Weak        sparse.Bitset // untaken choices that need no margin, by choice, len of NumChoices; others are ignored; nil: none
 	Lower       float64       // box of each θ(s); both 0: [0,1]
 	Upper       float64
 	Constraints []Constraint // of the same model
+	Likely      []float64    // a reward that may well be a member, such as that of training, for Feasible to try first, len NumStates; nil: none
 }
 
 // box returns the bounds of θ, with the default filled in.
@@ -47,6 +49,9 @@ func (g *GoalSet) validate() error {
 	n := g.Model.NumStates()
 	if len(g.Train) != len(sparse.NewBitset(n)) || len(g.Policy) != n {
 		panic("lp: GoalSet with S_train or a policy of the wrong length")
+	}
+	if g.Weak != nil && len(g.Weak) != len(sparse.NewBitset(g.Model.NumChoices())) || g.Likely != nil && len(g.Likely) != n {
+		panic("lp: GoalSet with weak choices or a likely reward of the wrong length")
 	}
 	lower, upper := g.box()
 	switch {
@@ -68,6 +73,14 @@ func (g *GoalSet) validate() error {
 		}
 	}
 	return nil
+}
+
+// margin returns the margin that an untaken choice of S_train needs.
+func (g *GoalSet) margin(choice uint32) float64 {
+	if g.Weak != nil && g.Weak.Has(choice) {
+		return 0
+	}
+	return g.Margin
 }
 
 // bound returns an upper bound of γ·Σp over all choices.
@@ -144,6 +157,12 @@ func (g *GoalSet) question() check.Question {
 		}
 		q.Train = append(q.Train, s)
 		q.Policy = append(q.Policy, taken)
+		lo, hi := g.Model.Choices(s)
+		for c := lo; c < hi && g.Weak != nil; c++ {
+			if int64(c) != taken && g.Weak.Has(c) {
+				q.Weak = append(q.Weak, c)
+			}
+		}
 	}
 	for i := range g.Constraints {
 		q.Constraints = append(q.Constraints, g.Constraints[i].Text)

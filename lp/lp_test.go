@@ -10,8 +10,8 @@ import (
 
 	"offswitch/lp"
 	"offswitch/lp/check"
+	"offswitch/lp/interior"
 	"offswitch/lp/lptest"
-	"offswitch/lp/simplex"
 	"offswitch/sparse"
 )
 
@@ -73,11 +73,11 @@ func TestMemberAgainstLinearProgram(t *testing.T) {
 			t.Fatal(err)
 		}
 		e.Fix(theta)
-		r, err := simplex.Solver{}.Solve(context.Background(), e.Problem)
+		r, err := interior.Solver{}.Solve(context.Background(), e.Problem)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if math.Abs(a.LeastGap-g.Margin) < 1e-6 || a.Verdict == lp.Undecided || r.Status == lp.Unknown {
+		if math.Abs(a.LeastGap-g.Margin) < 1e-6 || math.Abs(a.LeastGap) < 1e-6 || a.Verdict == lp.Undecided || r.Status == lp.Unknown {
 			continue
 		}
 		compared++
@@ -110,12 +110,12 @@ func TestOuterRelaxation(t *testing.T) {
 		}
 		g.Constraints = append(g.Constraints, c)
 	}
-	a, err := lp.Feasible(context.Background(), g, simplex.Solver{})
+	a, err := lp.Feasible(context.Background(), g, interior.Solver{})
 	if err != nil || a.Verdict != lp.Undecided || a.Closed || len(a.Frontier) != 1 || a.Frontier[0] != 1 || !strings.Contains(a.Why, "outer relaxation") {
 		t.Errorf("%+v, %v", a, err)
 	}
 	g.Train.Set(1)
-	if a, err = lp.Feasible(context.Background(), g, simplex.Solver{}); err != nil || a.Verdict != lp.No || !a.Closed {
+	if a, err = lp.Feasible(context.Background(), g, interior.Solver{}); err != nil || a.Verdict != lp.No || !a.Closed {
 		t.Errorf("closed: %+v, %v", a, err)
 	}
 	accepted(t, m, a.Certificate)
@@ -235,7 +235,7 @@ func TestFeasibleRepairsEquations(t *testing.T) {
 		}
 		g.Constraints = append(g.Constraints, c)
 	}
-	a, err := lp.Feasible(context.Background(), g, simplex.Solver{})
+	a, err := lp.Feasible(context.Background(), g, interior.Solver{})
 	if err != nil || a.Verdict != lp.Yes {
 		t.Fatalf("%v %s, %v", a.Verdict, a.Why, err)
 	}
@@ -262,7 +262,7 @@ func TestForcedTies(t *testing.T) {
 		}
 		g.Constraints = append(g.Constraints, c)
 	}
-	a, err := lp.Feasible(context.Background(), g, simplex.Solver{})
+	a, err := lp.Feasible(context.Background(), g, interior.Solver{})
 	if err != nil || a.Verdict != lp.Yes || math.Abs(a.Margin) > 1e-9 {
 		t.Fatalf("%v %s margin %v, %v", a.Verdict, a.Why, a.Margin, err)
 	}
@@ -290,7 +290,7 @@ func TestSolversAreNotBelieved(t *testing.T) {
 	b.AddChoice(0, "b", sparse.Branch{Target: 2, Probability: 1})
 	m := build(t, b)
 	g := goals(m, 0.5, []uint32{0, sparse.None, sparse.None})
-	c, err := lp.ParseConstraint(m, "r[#0] - r[#2] >= 0.25")
+	c, err := lp.ParseConstraint(m, "r[#1] + r[#2] = 1.3") // which nothing that is tried before a solver comes near to
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -134,15 +134,15 @@ func (j *judge) decide(a *Answer, r *reward, v *sparse.Solution) bool {
 	c := j.certificate(check.MemberNo, r)
 	c.Values = j.pick(v.Values)
 	switch {
-	case same.Taken != same.Untaken && j.g.Margin > 0:
+	case same.Taken != same.Untaken && j.g.margin(same.Untaken) > 0:
 		worst = same
-	case worst.Taken != worst.Untaken && worst.Value+worst.Error < j.g.Margin:
+	case worst.Taken != worst.Untaken && worst.Value+worst.Error < j.g.margin(worst.Untaken):
 	default:
 		return j.accept(a, r, v, c)
 	}
 	a.Violated = &worst
 	a.Why = fmt.Sprintf("in state %s, choice %s is worth %.6g less than it must be against %s",
-		j.g.Model.StateName(worst.State), j.g.Model.ActionName(worst.Taken), j.g.Margin-worst.Value, j.g.Model.ActionName(worst.Untaken))
+		j.g.Model.StateName(worst.State), j.g.Model.ActionName(worst.Taken), j.g.margin(worst.Untaken)-worst.Value, j.g.Model.ActionName(worst.Untaken))
 	c.Pair = &check.Pair{State: worst.State, Taken: worst.Taken, Untaken: worst.Untaken}
 	if !j.prove(a, No, c) {
 		a.Violated = nil
@@ -159,7 +159,7 @@ func (j *judge) accept(a *Answer, r *reward, v *sparse.Solution, c *Certificate)
 	c.Kind = j.yes
 	if a.NumTies > 0 {
 		a.Why = fmt.Sprintf("%d untaken choices of S_train come within %.3g of the margin", a.NumTies, a.Ties[0].Error)
-		if j.g.Margin == 0 {
+		if j.exactTies() {
 			a.Why = fmt.Sprintf("%d untaken choices of S_train tie with the taken one within %.3g", a.NumTies, a.Ties[0].Error)
 			j.addClasses(c, r, v)
 		}
@@ -168,7 +168,7 @@ func (j *judge) accept(a *Answer, r *reward, v *sparse.Solution, c *Certificate)
 		return false
 	}
 	if a.NumTies > 0 {
-		if j.g.Margin == 0 {
+		if j.exactTies() {
 			a.Why += ", and are proved to be no better"
 		} else {
 			a.Why += ", and are proved to keep it"
@@ -177,12 +177,17 @@ func (j *judge) accept(a *Answer, r *reward, v *sparse.Solution, c *Certificate)
 	return true
 }
 
-// gaps compares every untaken choice of S_train with the taken one. It returns the smallest gap
-// between different distributions, and one pair of equal distributions; a Gap whose choices are
-// equal stands for none. It sets the ties and the least gap of the answer.
+// exactTies reports whether choices that tie exactly may belong to a yes.
+func (j *judge) exactTies() bool { return j.g.Margin == 0 || j.g.Weak != nil }
+
+// gaps compares every untaken choice of S_train with the taken one. It returns the gap between
+// different distributions that is smallest against its margin, and one pair of equal distributions,
+// if possible one that needs a margin; a Gap whose choices are equal stands for none. It sets the ties and the least gap of the answer.
 func (j *judge) gaps(a *Answer, v *sparse.Solution) (worst, same Gap) {
 	g := &j.g
 	worst.Value = math.Inf(1)
+	a.LeastGap = math.Inf(1)
+	least := math.Inf(1) // of what a gap exceeds its margin by
 	a.Ties, a.NumTies = nil, 0
 	scale := 0.0
 	for _, s := range j.states {
@@ -201,14 +206,18 @@ func (j *judge) gaps(a *Answer, v *sparse.Solution) (worst, same Gap) {
 				continue
 			}
 			gap := Gap{s, taken, c, g.Discount * (q - g.Model.Expectation(c, v.Values)), slack}
-			near := math.Abs(gap.Value-g.Margin) <= slack
-			if (near || g.Margin > 0) && j.rows.sameDistribution(g.Model, taken, c) {
+			margin := g.margin(c)
+			near := math.Abs(gap.Value-margin) <= slack
+			if (near || margin > 0) && j.rows.sameDistribution(g.Model, taken, c) {
 				gap.Value, gap.Error = 0, 0
-				same = gap
+				if margin > 0 || same.Taken == same.Untaken {
+					same = gap
+				}
 				continue
 			}
-			if gap.Value < worst.Value {
-				worst = gap
+			a.LeastGap = min(a.LeastGap, gap.Value)
+			if gap.Value-margin < least {
+				worst, least = gap, gap.Value-margin
 			}
 			if near {
 				a.NumTies++
@@ -218,7 +227,6 @@ func (j *judge) gaps(a *Answer, v *sparse.Solution) (worst, same Gap) {
 			}
 		}
 	}
-	a.LeastGap = worst.Value
 	return worst, same
 }
 

@@ -65,6 +65,7 @@ type Question struct {
 	Train       []uint32 `json:"train"`  // S_train, increasing
 	Policy      []int64  `json:"policy"` // taken choice of each, -1 where terminal
 	Margin      float64  `json:"margin"`
+	Weak        []uint32 `json:"weak,omitempty"` // untaken choices of S_train that need no margin, increasing
 	Lower       float64  `json:"lower"`
 	Upper       float64  `json:"upper"`
 	Constraints []string `json:"constraints,omitempty"`

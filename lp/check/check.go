@@ -52,6 +52,7 @@ type checker struct {
 	ties        []uint32 // see Ties
 	train       sparse.Bitset
 	taken       []uint32      // choice of each state of S_train, None where terminal; None elsewhere
+	weak        sparse.Bitset // choices that need no margin
 	relevant    sparse.Bitset // R
 	states      []uint32      // R and the states that constraints mention, increasing
 	position    []uint32      // of each state in states
@@ -135,6 +136,14 @@ func (k *checker) question() {
 		case lo < hi:
 			k.taken[s] = uint32(taken)
 		}
+	}
+	k.weak = sparse.NewBitset(k.m.NumChoices())
+	for i, a := range q.Weak {
+		if a >= uint32(k.m.NumChoices()) || i > 0 && q.Weak[i-1] >= a {
+			k.fail("question", "weak choice %d is out of range or out of order", a)
+			continue
+		}
+		k.weak.Set(a)
 	}
 	for _, text := range q.Constraints {
 		x, err := ParseConstraint(k.m, text)
@@ -236,6 +245,14 @@ func (k *checker) reward() bool {
 	return len(k.found) == 0
 }
 
+// margin returns the margin that an untaken choice of S_train needs.
+func (k *checker) margin(choice uint32) float64 {
+	if k.weak.Has(choice) {
+		return 0
+	}
+	return k.c.Question.Margin
+}
+
 func (k *checker) matters(s uint32) bool {
 	i := k.position[s]
 	return int(i) < len(k.states) && k.states[i] == s
@@ -317,7 +334,7 @@ func (k *checker) memberNo() {
 	if v == nil {
 		return
 	}
-	eps := k.c.Question.Margin
+	eps := k.margin(p.Untaken)
 	if eps > 0 && k.sameRow(p.Taken, p.Untaken, k.byTarget) || v.gapBelow(p.Taken, p.Untaken, eps) {
 		return
 	}
@@ -334,12 +351,12 @@ func (k *checker) memberYes() {
 	if v == nil {
 		return
 	}
-	eps := k.c.Question.Margin
 	var open []Pair
 	for s := range k.train.All() {
 		lo, hi := k.m.Choices(s)
 		taken := k.taken[s]
 		for a := lo; a < hi; a++ {
+			eps := k.margin(a)
 			if a == taken || eps == 0 && k.sameRow(taken, a, k.byTarget) || v.gapAtLeast(taken, a, eps) {
 				continue
 			}
@@ -350,10 +367,11 @@ func (k *checker) memberYes() {
 		return
 	}
 	found, more := k.found, k.more
-	optimal := eps == 0 && k.classes(v)
+	optimal := k.classes(v)
 	settled := true
 	for _, p := range open {
-		if optimal && k.sameRow(p.Taken, p.Untaken, k.byClass) || v.exactlyAtLeast(p.Taken, p.Untaken, eps) {
+		eps := k.margin(p.Untaken)
+		if optimal && eps == 0 && k.sameRow(p.Taken, p.Untaken, k.byClass) || v.exactlyAtLeast(p.Taken, p.Untaken, eps) {
 			continue
 		}
 		settled = false

@@ -94,7 +94,7 @@ func (k *checker) farkas() interval {
 			add(value, k.m.Target(j), discounted.times(k.m.Probability(j)))
 		}
 		if k.train.Has(s) && a != k.taken[s] {
-			b = b.add(point(q.Margin).times(y))
+			b = b.add(point(k.margin(a)).times(y))
 		}
 	}
 	for i, s := range c.Terminals {
@@ -142,7 +142,7 @@ func (k *checker) farkasExact() *big.Rat {
 			add(value, k.m.Target(j), times(discounted, k.m.Probability(j)))
 		}
 		if k.train.Has(s) && a != k.taken[s] {
-			b.Add(b, times(rat(q.Margin), y))
+			b.Add(b, times(rat(k.margin(a)), y))
 		}
 	}
 	for i, s := range c.Terminals {

@@ -55,6 +55,22 @@ func (e *Exact) Q(choice uint32) *big.Rat {
 
 // LeastGap returns the least Q*(taken) - Q*(untaken) over S_train, nil when there is nothing untaken.
 func (e *Exact) LeastGap() *big.Rat {
+	return e.leastExcess(func(uint32) *big.Rat { return new(big.Rat) })
+}
+
+// margin returns the margin that an untaken choice needs.
+func (e *Exact) margin(choice uint32) *big.Rat {
+	if e.g.Weak != nil && e.g.Weak.Has(choice) {
+		return new(big.Rat)
+	}
+	return new(big.Rat).SetFloat64(e.g.Margin)
+}
+
+// LeastExcess returns the least Q*(taken) - Q*(untaken) less the margin over S_train, nil when there
+// is nothing untaken.
+func (e *Exact) LeastExcess() *big.Rat { return e.leastExcess(e.margin) }
+
+func (e *Exact) leastExcess(margin func(choice uint32) *big.Rat) *big.Rat {
 	var least *big.Rat
 	for s := range e.g.Train.All() {
 		lo, hi := e.g.Model.Choices(s)
@@ -63,7 +79,7 @@ func (e *Exact) LeastGap() *big.Rat {
 				continue
 			}
 			gap := e.Q(e.g.Policy[s])
-			if gap.Sub(gap, e.Q(a)); least == nil || gap.Cmp(least) < 0 {
+			if gap.Sub(gap, e.Q(a)).Sub(gap, margin(a)); least == nil || gap.Cmp(least) < 0 {
 				least = gap
 			}
 		}
@@ -73,7 +89,7 @@ func (e *Exact) LeastGap() *big.Rat {
 
 // Member reports whether the reward is in the goal set, constraints and box included.
 func (e *Exact) Member() bool {
-	if gap := e.LeastGap(); gap != nil && gap.Cmp(new(big.Rat).SetFloat64(e.g.Margin)) < 0 {
+	if excess := e.LeastExcess(); excess != nil && excess.Sign() < 0 {
 		return false
 	}
 	return e.Allowed()

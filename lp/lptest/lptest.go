@@ -105,6 +105,14 @@ func GoalSet(rng *rand.Rand, most int) lp.GoalSet {
 	if rng.IntN(4) == 0 {
 		g.Margin = 0.01
 	}
+	if rng.IntN(4) == 0 {
+		g.Weak = sparse.NewBitset(g.Model.NumChoices())
+		for c := range uint32(g.Model.NumChoices()) {
+			if rng.IntN(3) == 0 {
+				g.Weak.Set(c)
+			}
+		}
+	}
 	lower, upper := Box(g)
 	e := NewExact(g, Rationals(Reward(rng, g.Model, lower, upper)))
 	g.Policy = e.Policy

@@ -4,8 +4,8 @@ package main
 
 import (
 	"offswitch/lp"
-	"offswitch/lp/simplex"
+	"offswitch/lp/interior"
 )
 
 // solver solves the linear programs of feasible.
-var solver lp.Solver = simplex.Solver{}
+var solver lp.Solver = interior.Solver{}

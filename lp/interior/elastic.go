@@ -1,0 +1,474 @@
+package interior
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"offswitch/lp"
+)
+
+const (
+	mostSteps = 150
+	// After mostStalled steps in a row that are shorter than leastLength there is no progress.
+	mostStalled = 4
+	leastLength = 1e-6
+	// accuracy of solutions: violations relative to the bounds of rows, and the gap between the costs and
+	// their bound, relative to the costs.
+	accuracy = 1e-9
+	gapLeast = 1e-8
+	// centred is the barrier parameter, in units of the price, at which a solution counts as interior.
+	centred = 1e-7
+	// A lower bound of the violation of provedShare of what it is proves it well enough to stop.
+	provedShare = 0.5
+	// toBoundary is how far a step may go on the way to the nearest bound.
+	toBoundary = 0.995
+	// proximal is added to the diagonal of the normal equations, for columns without bounds.
+	proximal = 1e-12
+	// refinements is the number of times that a solution of the normal equations is improved at most.
+	refinements = 3
+)
+
+// side is a bound of a row: sign·aᵀx ≥ bound.
+type side struct {
+	row         uint32
+	sign, bound float64
+}
+
+// elastic is the elastic form of a program, with its rows scaled to entries of at most 1 and its
+// columns in the order of elimination.
+type elastic struct {
+	rows, columns matrix
+	least, most   []float64 // bounds of the columns
+	cost          []float64
+	order         []uint32  // column of the program that each is
+	scale         []float64 // what the rows were divided by
+	sides         []side
+	factor        *factor
+}
+
+// newElastic takes over the rows of p.
+func newElastic(ctx context.Context, p *program, workers int) (*elastic, error) {
+	n := len(p.cost)
+	products := 0
+	for i := range p.rows.rows() {
+		entries := p.rows.start[i+1] - p.rows.start[i]
+		products += entries * entries
+	}
+	if products > mostProducts {
+		return nil, fmt.Errorf("interior point: rows of so many entries that the normal equations have up to %d, more than %d", products, mostProducts)
+	}
+	e := &elastic{scale: make([]float64, p.rows.rows())}
+	e.scaleRows(p)
+	byColumns := p.rows.transpose(n)
+	first := nestedDissection(productGraph(&p.rows, &byColumns))
+	e.arrange(p, first)
+	parent := eliminationTree(&e.rows, &e.columns)
+	after := postorder(parent)
+	for k, v := range after {
+		after[k] = first[v]
+	}
+	e.arrange(p, after)
+	collect(len(e.rows.index))
+	var err error
+	e.factor, err = newFactor(ctx, &e.rows, &e.columns, workers)
+	return e, err
+}
+
+// leastScale is the least that a row is divided by: one of faint entries hardly matters, whatever it asks.
+const leastScale = 1e-3
+
+// scaleRows divides the rows by their greatest entries, and lists the sides.
+func (e *elastic) scaleRows(p *program) {
+	for i := range e.scale {
+		_, value := p.rows.row(i)
+		scale := leastScale
+		for _, v := range value {
+			scale = max(scale, math.Abs(v))
+		}
+		for k := range value {
+			value[k] /= scale
+		}
+		e.scale[i] = scale
+		if lower := p.lower[i] / scale; !math.IsInf(lower, 0) {
+			e.sides = append(e.sides, side{uint32(i), 1, lower})
+		}
+		if upper := p.upper[i] / scale; !math.IsInf(upper, 0) {
+			e.sides = append(e.sides, side{uint32(i), -1, -upper})
+		}
+	}
+}
+
+// arrange brings the columns into an order.
+func (e *elastic) arrange(p *program, order []uint32) {
+	n := len(order)
+	position := make([]uint32, n)
+	e.order = order
+	e.least, e.most, e.cost = make([]float64, n), make([]float64, n), make([]float64, n)
+	for k, j := range order {
+		position[j] = uint32(k)
+		e.least[k], e.most[k], e.cost[k] = p.least[j], p.most[j], p.cost[j]
+	}
+	rows := matrix{p.rows.start, make([]uint32, len(p.rows.index)), p.rows.value}
+	for k, j := range p.rows.index {
+		rows.index[k] = position[j]
+	}
+	e.columns = rows.transpose(n)
+	e.rows = e.columns.transpose(rows.rows())
+}
+
+// point is where the method is: a step of it is one, too. Each of x, r, p and their multipliers
+// stays above 0 or within its bounds.
+type point struct {
+	x      []float64
+	zl, zu []float64 // multipliers of the bounds of x; 0 where there is none
+	y, s   []float64 // of each side: the multipliers of r and p, which add up to the price; a step has y alone
+	r, p   []float64 // of each side: surplus and violation
+}
+
+func newPoint(columns, sides int) point {
+	v := func(n int) []float64 { return make([]float64, n) }
+	return point{v(columns), v(columns), v(columns), v(sides), nil, v(sides), v(sides)}
+}
+
+// run is one minimisation.
+type run struct {
+	*elastic
+	cost  []float64
+	price float64
+	point
+
+	mu         float64 // mean product of a variable and its multiplier
+	pairs      int
+	step       point
+	affine     point
+	activity   []float64 // Ax
+	transposed []float64 // Aᵀy
+	weight     []float64 // of each row
+	each       []float64 // of each side
+	diagonal   []float64
+	right      []float64
+	residual   []float64
+	perRow     []float64
+	violation  float64 // greatest, relative to the bound
+	value      float64 // costs and priced violations
+	bound      float64 // a lower bound of the least value
+	off        float64 // greatest entry of c - Aᵀy - zl + zu
+}
+
+// minimise solves the elastic form for costs and a price. Infeasible comes with multipliers where
+// there are no costs.
+func (e *elastic) minimise(ctx context.Context, cost []float64, price float64) lp.Result {
+	n, m := len(e.order), len(e.scale)
+	v := func(n int) []float64 { return make([]float64, n) }
+	w := &run{elastic: e, cost: cost, price: price, point: newPoint(n, len(e.sides)), step: newPoint(n, len(e.sides)), affine: newPoint(n, len(e.sides)),
+		activity: v(m), transposed: v(n), weight: v(m), each: v(len(e.sides)), diagonal: v(n), right: v(n), residual: v(n), perRow: v(m)}
+	w.s = v(len(e.sides))
+	w.begin()
+	greatest := 0.0
+	for _, c := range cost {
+		greatest = max(greatest, math.Abs(c))
+	}
+	free := greatest == 0
+	steps, stalled := 0, 0
+	for ; steps < mostSteps && stalled < mostStalled && ctx.Err() == nil; steps++ {
+		w.measure()
+		detail := describe(steps, w.violation, w.bound/price)
+		converged := w.mu*float64(w.pairs) <= gapLeast*(1+math.Abs(w.value)) && w.off <= gapLeast*(1+greatest)
+		switch {
+		case free && w.bound > provedShare*w.value && w.bound > accuracy:
+			return lp.Result{Status: lp.Infeasible, Y: w.multipliers(), Detail: detail}
+		case free && w.violation <= accuracy && w.mu <= centred*price, !free && w.violation <= accuracy && converged:
+			return lp.Result{Status: lp.Optimal, X: w.solution(), Detail: detail}
+		case !free && converged && w.violation > 10*accuracy:
+			return lp.Result{Status: lp.Infeasible, Detail: detail}
+		}
+		if w.advance(ctx) < leastLength {
+			stalled++
+		} else {
+			stalled = 0
+		}
+	}
+	detail := describe(steps, w.violation, w.bound/price)
+	switch {
+	case free && w.bound > accuracy:
+		return lp.Result{Status: lp.Infeasible, Y: w.multipliers(), Detail: detail}
+	case free && w.violation <= accuracy:
+		return lp.Result{Status: lp.Optimal, X: w.solution(), Detail: detail}
+	}
+	return lp.Result{Detail: detail}
+}
+
+// begin starts in the middle of the bounds, with all sides on the central path.
+func (w *run) begin() {
+	for j, l := range w.least {
+		u := w.most[j]
+		switch {
+		case !math.IsInf(l, 0) && !math.IsInf(u, 0):
+			w.x[j] = l/2 + u/2
+			w.pairs += 2
+		case !math.IsInf(l, 0):
+			w.x[j] = l + 1
+			w.pairs++
+		case !math.IsInf(u, 0):
+			w.x[j] = u - 1
+			w.pairs++
+		}
+	}
+	w.pairs += 2 * len(w.sides)
+	w.rows.times(w.x, w.activity)
+	mean := 0.0
+	for _, s := range w.sides {
+		mean += math.Abs(s.sign*w.activity[s.row] - s.bound)
+	}
+	w.mu = w.price * max(mean/float64(max(1, len(w.sides))), 1e-3)
+	for k, s := range w.sides {
+		// y (d + p) = μ and (K - y) p = μ have one solution with 0 < y < K.
+		d := s.sign*w.activity[s.row] - s.bound
+		b := d*w.price + 2*w.mu
+		root := math.Hypot(d*w.price, 2*w.mu)
+		if b > 0 {
+			w.y[k] = 2 * w.mu * w.price / (b + root)
+		} else {
+			w.y[k] = (b - root) / (2 * d)
+		}
+		w.y[k] = max(1e-6*w.price, min(w.y[k], (1-1e-6)*w.price))
+		w.s[k] = w.price - w.y[k]
+		w.r[k], w.p[k] = w.mu/w.y[k], w.mu/w.s[k]
+	}
+	for j := range w.x {
+		if d := w.x[j] - w.least[j]; !math.IsInf(d, 0) {
+			w.zl[j] = w.mu / d
+		}
+		if d := w.most[j] - w.x[j]; !math.IsInf(d, 0) {
+			w.zu[j] = w.mu / d
+		}
+	}
+}
+
+// measure finds what the point comes to.
+func (w *run) measure() {
+	w.rows.times(w.x, w.activity)
+	clear(w.perRow)
+	products := 0.0
+	w.value, w.bound, w.violation, w.off = 0, 0, 0, 0
+	for k, s := range w.sides {
+		d := s.sign*w.activity[s.row] - s.bound
+		w.violation = max(w.violation, -d/max(1, math.Abs(s.bound)))
+		w.value += w.price * max(0, -d)
+		w.bound += w.y[k] * s.bound
+		w.perRow[s.row] += s.sign * w.y[k]
+		products += w.y[k]*w.r[k] + w.s[k]*w.p[k]
+	}
+	w.columns.times(w.perRow, w.transposed)
+	for j, x := range w.x {
+		l, u := w.least[j], w.most[j]
+		w.value += w.cost[j] * x
+		z := w.cost[j] - w.transposed[j]
+		w.off = max(w.off, math.Abs(z-w.zl[j]+w.zu[j]))
+		switch {
+		case z > 0:
+			w.bound += z * l
+		case z < 0:
+			w.bound += z * u
+		}
+		if !math.IsInf(l, 0) {
+			products += w.zl[j] * (x - l)
+		}
+		if !math.IsInf(u, 0) {
+			products += w.zu[j] * (u - x)
+		}
+	}
+	w.mu = products / float64(w.pairs)
+}
+
+// advance makes one step, of a predictor and a corrector, and returns the shorter of its lengths.
+func (w *run) advance(ctx context.Context) float64 {
+	w.normalEquations(ctx)
+	w.direction(&w.affine, 0, nil)
+	primal, dual := w.lengths(&w.affine, 1)
+	share := w.muAt(&w.affine, primal, dual) / w.mu
+	w.direction(&w.step, w.mu*share*share*share, &w.affine)
+	primal, dual = w.lengths(&w.step, toBoundary)
+	d := &w.step
+	for j := range w.x {
+		w.x[j] += primal * d.x[j]
+		w.zl[j] += dual * d.zl[j]
+		w.zu[j] += dual * d.zu[j]
+	}
+	for k := range w.y {
+		w.r[k] += primal * d.r[k]
+		w.p[k] += primal * d.p[k]
+		w.y[k] += dual * d.y[k]
+		w.s[k] -= dual * d.y[k]
+	}
+	return min(primal, dual)
+}
+
+// normalEquations factorises for the point.
+func (w *run) normalEquations(ctx context.Context) {
+	clear(w.weight)
+	for k, s := range w.sides {
+		w.each[k] = 1 / (w.p[k]/w.s[k] + w.r[k]/w.y[k])
+		w.weight[s.row] += w.each[k]
+	}
+	for j, x := range w.x {
+		w.diagonal[j] = proximal
+		if w.zl[j] > 0 {
+			w.diagonal[j] += w.zl[j] / (x - w.least[j])
+		}
+		if w.zu[j] > 0 {
+			w.diagonal[j] += w.zu[j] / (w.most[j] - x)
+		}
+	}
+	w.factor.compute(ctx, w.weight, w.diagonal)
+}
+
+// direction finds the Newton step to where all products are mu, given a first guess of the step
+// for the products of changes, or nil.
+func (w *run) direction(d *point, mu float64, guess *point) {
+	goals := func(k int) (e1, e2 float64) {
+		e1, e2 = mu-w.y[k]*w.r[k], mu-w.s[k]*w.p[k]
+		if guess != nil {
+			e1 -= guess.y[k] * guess.r[k]
+			e2 += guess.y[k] * guess.p[k]
+		}
+		return e1, e2
+	}
+	bounds := func(j int) (e3, e4 float64) {
+		e3, e4 = mu-w.zl[j]*(w.x[j]-w.least[j]), mu-w.zu[j]*(w.most[j]-w.x[j])
+		if guess != nil {
+			e3 -= guess.zl[j] * guess.x[j]
+			e4 += guess.zu[j] * guess.x[j]
+		}
+		return e3, e4
+	}
+	clear(w.perRow)
+	for k, s := range w.sides {
+		e1, e2 := goals(k)
+		off := s.sign*w.activity[s.row] - s.bound + w.p[k] - w.r[k]
+		d.y[k] = -off - e2/w.s[k] + e1/w.y[k] // h; becomes the step below
+		w.perRow[s.row] += s.sign * (w.each[k]*d.y[k] + w.y[k])
+	}
+	w.columns.times(w.perRow, w.right)
+	for j := range w.x {
+		e3, e4 := bounds(j)
+		w.right[j] += w.zl[j] - w.zu[j] - w.cost[j]
+		if w.zl[j] > 0 {
+			w.right[j] += e3 / (w.x[j] - w.least[j])
+		}
+		if w.zu[j] > 0 {
+			w.right[j] -= e4 / (w.most[j] - w.x[j])
+		}
+	}
+	w.solveNormal(d.x)
+	w.rows.times(d.x, w.perRow)
+	for k, s := range w.sides {
+		e1, e2 := goals(k)
+		dy := w.each[k] * (d.y[k] - s.sign*w.perRow[s.row])
+		d.y[k] = dy
+		d.p[k] = (e2 + w.p[k]*dy) / w.s[k]
+		d.r[k] = (e1 - w.r[k]*dy) / w.y[k]
+	}
+	for j := range w.x {
+		e3, e4 := bounds(j)
+		d.zl[j], d.zu[j] = 0, 0
+		if w.zl[j] > 0 {
+			d.zl[j] = (e3 - w.zl[j]*d.x[j]) / (w.x[j] - w.least[j])
+		}
+		if w.zu[j] > 0 {
+			d.zu[j] = (e4 + w.zu[j]*d.x[j]) / (w.most[j] - w.x[j])
+		}
+	}
+}
+
+// solveNormal solves the normal equations for w.right, and improves the solution as long as
+// that helps.
+func (w *run) solveNormal(out []float64) {
+	copy(out, w.right)
+	w.factor.solve(out)
+	before := math.Inf(1)
+	for range refinements {
+		w.rows.times(out, w.perRow)
+		for i := range w.perRow {
+			w.perRow[i] *= w.weight[i]
+		}
+		w.columns.times(w.perRow, w.residual)
+		norm, size := 0.0, 0.0
+		for j := range w.residual {
+			w.residual[j] = w.right[j] - w.residual[j] - w.diagonal[j]*out[j]
+			norm = max(norm, math.Abs(w.residual[j]))
+			size = max(size, math.Abs(w.right[j]))
+		}
+		if norm <= 1e-12*size || !(norm < before/2) {
+			return
+		}
+		before = norm
+		w.factor.solve(w.residual)
+		for j, x := range w.residual {
+			out[j] += x
+		}
+	}
+}
+
+// lengths returns how far the point may go in a direction, at most 1, times a share: x, r and p, and
+// their multipliers.
+func (w *run) lengths(d *point, share float64) (primal, dual float64) {
+	toZero := func(most, x, dx float64) float64 {
+		if dx < 0 && -share*x > most*dx {
+			return -share * x / dx
+		}
+		return most
+	}
+	primal, dual = 1, 1
+	for j := range w.x {
+		if w.zl[j] > 0 {
+			primal = toZero(primal, w.x[j]-w.least[j], d.x[j])
+			dual = toZero(dual, w.zl[j], d.zl[j])
+		}
+		if w.zu[j] > 0 {
+			primal = toZero(primal, w.most[j]-w.x[j], -d.x[j])
+			dual = toZero(dual, w.zu[j], d.zu[j])
+		}
+	}
+	for k := range w.y {
+		primal = toZero(toZero(primal, w.r[k], d.r[k]), w.p[k], d.p[k])
+		dual = toZero(toZero(dual, w.y[k], d.y[k]), w.s[k], -d.y[k])
+	}
+	return primal, dual
+}
+
+// muAt returns the mean product after a step.
+func (w *run) muAt(d *point, primal, dual float64) float64 {
+	sum := 0.0
+	for j := range w.x {
+		if w.zl[j] > 0 {
+			sum += (w.zl[j] + dual*d.zl[j]) * (w.x[j] + primal*d.x[j] - w.least[j])
+		}
+		if w.zu[j] > 0 {
+			sum += (w.zu[j] + dual*d.zu[j]) * (w.most[j] - w.x[j] - primal*d.x[j])
+		}
+	}
+	for k := range w.y {
+		sum += (w.y[k]+dual*d.y[k])*(w.r[k]+primal*d.r[k]) + (w.s[k]-dual*d.y[k])*(w.p[k]+primal*d.p[k])
+	}
+	return sum / float64(w.pairs)
+}
+
+// solution returns x in the order of the program.
+func (w *run) solution() []float64 {
+	out := make([]float64, len(w.x))
+	for k, j := range w.order {
+		out[j] = w.x[k]
+	}
+	return out
+}
+
+// multipliers returns those of the rows of the program.
+func (w *run) multipliers() []float64 {
+	out := make([]float64, len(w.scale))
+	for k, s := range w.sides {
+		out[s.row] += s.sign * w.y[k] / w.scale[s.row]
+	}
+	return out
+}

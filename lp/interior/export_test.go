@@ -1,0 +1,4 @@
+package interior
+
+// Seed is the seed of the random programs.
+var Seed = seed
