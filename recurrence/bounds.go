@@ -34,6 +34,7 @@ type bounding struct {
 	*counting
 	*area
 	inside   sparse.Bitset
+	all      bool // policies that do not stay inside gain nothing
 	distance []uint32
 	known    []interval // of h_x(start), by position
 	open     []uint32   // positions, nearest to the start first
@@ -47,11 +48,11 @@ type bounding struct {
 // for each state: levels, then chains and gates. What they leave open is compared with landmarks, states for
 // which h is solved on the whole area, ever closer together, until all states that are still open have been
 // landmarks themselves.
-func (c *counting) bound(ctx context.Context, states []uint32, inside sparse.Bitset, counted int, answer func(uint32, Verdict)) {
+func (c *counting) bound(ctx context.Context, states []uint32, inside sparse.Bitset, all bool, counted int, answer func(uint32, Verdict)) {
 	if c.narrow(len(states), counted) {
 		return
 	}
-	b := &bounding{counting: c, area: newArea(c.m, c.gamma), inside: inside, answer: answer, counted: counted}
+	b := &bounding{counting: c, area: newArea(c.m, c.gamma), inside: inside, all: all, answer: answer, counted: counted}
 	b.look(furthest(c.gamma))
 	if !b.contracts() {
 		return
@@ -94,6 +95,7 @@ func (b *bounding) decide(at uint32, atX interval) {
 	if at == 0 {
 		atStart = atX
 	}
+	b.bounded(b.states[at], visits(b.area.gamma, atStart, atX), b.all)
 	if v := compare(b.area.gamma, atStart, atX); v != Undecided && b.verdicts[at] == Undecided {
 		b.verdicts[at] = v
 		b.answer(b.states[at], v)
@@ -157,7 +159,7 @@ func (b *bounding) byLevels(ctx context.Context) {
 	for d := uint32(1); d < levels; d++ {
 		upper[d] = min(upper[d], upper[d-1]*b.least(1))
 	}
-	for at, d := range b.distance {
+	for at, d := range b.distance[:b.size()] {
 		b.known[at] = interval{0, upper[d]}
 	}
 	b.farthest = 0
