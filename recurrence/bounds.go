@@ -128,9 +128,7 @@ func (b *bounding) sift() {
 		}
 		return b.verdicts[at] != Undecided
 	})
-	if b.progress != nil {
-		b.progress(sparse.Progress{Stage: "open", Done: len(b.open), Total: b.counted})
-	}
+	b.tell()
 }
 
 // byLevels bounds h_x(start) from above: who goes to x must first get as far from the start as any
@@ -220,9 +218,7 @@ func (s *steps) pass(ctx context.Context) {
 		if d > int(s.farthest) || ctx.Err() != nil {
 			return
 		}
-		if s.progress != nil {
-			s.progress(sparse.Progress{Stage: "steps", Done: int(to), Total: int(s.size())})
-		}
+		s.report("steps", int(to), int(s.size()))
 		if to-from < uint32(4*s.workers) {
 			for at := from; at < to && ctx.Err() == nil; at++ {
 				s.settle(balls[0], at)

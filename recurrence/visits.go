@@ -97,6 +97,9 @@ func certainChoices(m *sparse.MDP, states sparse.Bitset) graph {
 // counts are exact.
 func (v *Visits) Deterministic() bool { return v.deterministic }
 
+// Components returns the end components of the model.
+func (v *Visits) Components() *Components { return v.components }
+
 // CountOptions are the settings of Count.
 type CountOptions struct {
 	Discount float64
@@ -228,7 +231,23 @@ type counting struct {
 	longest  []uint32
 	workers  int
 	progress func(sparse.Progress)
+	interval string // of the count so far, for reports of progress
 	out      *Counts
+}
+
+// report reports progress, if anyone wants to know.
+func (c *counting) report(stage string, done, total int) {
+	if c.progress != nil {
+		c.progress(sparse.Progress{Stage: stage, Done: done, Total: total, Known: c.interval})
+	}
+}
+
+// tell updates what reports say of the count.
+func (c *counting) tell() {
+	if c.progress != nil {
+		lower, upper := Interval(c.out.Extended)
+		c.interval = fmt.Sprintf("%d to %d count", lower, upper)
+	}
 }
 
 // plainBounds takes into account what verdicts and distances say about visit counts: at most one visit in
@@ -295,7 +314,7 @@ func (c *counting) each(ctx context.Context, stage string, states []uint32, bloc
 				}
 				if c.progress != nil {
 					report.Lock()
-					c.progress(sparse.Progress{Stage: stage, Done: int(done.Load()), Total: len(states)})
+					c.report(stage, int(done.Load()), len(states))
 					report.Unlock()
 				}
 			}
