@@ -30,6 +30,7 @@ type goalSetReport struct {
 	Violated       *pairReport              `json:"violated,omitempty"`
 	Ties           int                      `json:"ties"`
 	Tied           []pairReport             `json:"tied,omitempty"`           // the first of them
+	Tolerance      float64                  `json:"tolerance,omitempty"`      // of a tie, in units of return
 	LargestMargin  *float64                 `json:"largestMargin,omitempty"`  // numerical, in units of return
 	RelativeMargin *float64                 `json:"relativeMargin,omitempty"` // the same in widths of the box
 	Unproved       []string                 `json:"unproved,omitempty"`
@@ -125,7 +126,7 @@ func (s *session) askGoalSet(ctx context.Context, path string, o goalOptions, r 
 // report reports an answer and sets the exit code.
 func (s *session) report(m *sparse.MDP, r *goalSetReport, a lp.Answer, asJSON bool) error {
 	r.Seconds = time.Since(s.begun).Seconds()
-	r.Verdict, r.Why, r.Ties = a.Verdict.String(), a.Why, a.NumTies
+	r.Verdict, r.Why, r.Ties, r.Tolerance = a.Verdict.String(), a.Why, a.NumTies, a.Tolerance
 	r.LargestMargin, r.RelativeMargin = finiteOrNil(a.Margin), finiteOrNil(a.RelativeMargin)
 	if a.Violated != nil {
 		pair := newPairReport(m, *a.Violated)
