@@ -47,8 +47,6 @@ type MDP struct {
 	rowExcess    float64 // at least |Σp - 1| for every choice, rounding included
 	indexOnce    sync.Once
 	index        *nameIndex
-	hashOnce     sync.Once
-	hash         [sha256.Size]byte
 	choiceStates int // states with at least one choice
 }
 
@@ -373,14 +371,8 @@ func (m *MDP) Bytes() int {
 }
 
 // Hash returns the SHA-256 of the transition structure: the little-endian counts, choice starts,
-// branch starts, targets and probabilities. Names, labels and rewards are not part of it. The first
-// call takes O(states + branches).
+// branch starts, targets and probabilities. Names, labels and rewards are not part of it.
 func (m *MDP) Hash() [sha256.Size]byte {
-	m.hashOnce.Do(func() { m.hash = m.newHash() })
-	return m.hash
-}
-
-func (m *MDP) newHash() [sha256.Size]byte {
 	h := sha256.New()
 	buf := make([]byte, 0, 1<<16)
 	flush := func() {

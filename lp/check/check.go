@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"math/big"
-	"slices"
 
 	"offswitch/sparse"
 )
@@ -57,23 +56,13 @@ type checker struct {
 	states      []uint32      // R and the states that constraints mention, increasing
 	position    []uint32      // of each state in states
 	branches    int           // in R
-	most        int           // branches of one choice in R
-	sum         float64       // upper bound of 1 and of Σp over the branches of a choice in R
 	modulus     float64       // β, an upper bound of γ·Σp
 	exactTheta  map[uint32]*big.Rat
 }
 
-// full counts one more violation and reports true when no more are listed.
-func (k *checker) full() bool {
-	if len(k.found) < MaxViolations {
-		return false
-	}
-	k.more++
-	return true
-}
-
 func (k *checker) fail(rule, format string, args ...any) {
-	if k.full() {
+	if len(k.found) >= MaxViolations {
+		k.more++
 		return
 	}
 	k.found = append(k.found, Violation{rule, fmt.Sprintf(format, args...)})
@@ -100,14 +89,8 @@ func (k *checker) check() {
 		k.infeasible()
 	case MemberNo:
 		k.memberNo()
-	case MemberYes, Feasible:
-		k.memberYes(c.Question.Margin)
-	case MemberTie:
-		if !(c.Tolerance >= 0) || !finite(c.Tolerance) {
-			k.fail("schema", "tolerance %v is not a finite number of at least 0", c.Tolerance)
-			return
-		}
-		k.memberYes(point(c.Question.Margin).sub(point(c.Tolerance)).hi)
+	case MemberYes, Feasible, MemberTie:
+		k.memberYes()
 	default:
 		k.fail("schema", "unknown kind %q", c.Kind)
 	}
@@ -166,31 +149,28 @@ func (k *checker) question() {
 // region finds R, the states that matter, and β.
 func (k *checker) region() {
 	k.relevant = k.train.Clone()
-	k.sum = 1
-	queue := append([]uint32(nil), k.c.Question.Train...)
-	var row []float64
-	certain := k.m.Deterministic()
-	for i := 0; i < len(queue); i++ {
-		lo, hi := k.m.Choices(queue[i])
-		for _, t := range k.m.Successors(queue[i]) {
-			if !k.relevant.Has(t) {
-				k.relevant.Set(t)
-				queue = append(queue, t)
-			}
-		}
-		k.branches += len(k.m.Successors(queue[i]))
-		if certain {
-			k.most = 1
-			continue
-		}
+	stack := append([]uint32(nil), k.c.Question.Train...)
+	sum := 1.0
+	for len(stack) > 0 {
+		s := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		lo, hi := k.m.Choices(s)
 		for a := lo; a < hi; a++ {
-			row = k.probabilities(a, row)
-			k.most = max(k.most, len(row))
-			k.sum = max(k.sum, sumAbove(row))
+			row := point(0)
+			from, to := k.m.Branches(a)
+			k.branches += int(to - from)
+			for b := from; b < to; b++ {
+				row = row.add(point(k.m.Probability(b)))
+				if t := k.m.Target(b); !k.relevant.Has(t) {
+					k.relevant.Set(t)
+					stack = append(stack, t)
+				}
+			}
+			sum = max(sum, row.hi)
 		}
 	}
-	if k.modulus = point(k.sum).times(k.c.Question.Discount).hi; !(k.modulus < 1) {
-		k.fail("question", "discount %v times probabilities that sum to %v is not below 1", k.c.Question.Discount, k.sum)
+	if k.modulus = point(sum).times(k.c.Question.Discount).hi; !(k.modulus < 1) {
+		k.fail("question", "discount %v times probabilities that sum to %v is not below 1", k.c.Question.Discount, sum)
 	}
 	k.ties = Ties(k.m, k.constraints)
 	matter := k.relevant.Clone()
@@ -207,14 +187,6 @@ func (k *checker) region() {
 		k.position[s] = uint32(len(k.states))
 		k.states = append(k.states, s)
 	}
-}
-
-// probabilities returns those of the branches of a choice, in memory of row where that suffices.
-func (k *checker) probabilities(choice uint32, row []float64) []float64 {
-	lo, hi := k.m.Branches(choice)
-	row = slices.Grow(row[:0], int(hi-lo))[:hi-lo]
-	k.m.Probabilities().Copy(row, int(lo))
-	return row
 }
 
 // reward checks that θ is given, and exactly, at every state that matters.
@@ -346,15 +318,14 @@ func (k *checker) memberNo() {
 		return
 	}
 	eps := k.c.Question.Margin
-	if eps > 0 && k.newWorker().sameRow(p.Taken, p.Untaken, k.byTarget) || v.gapBelow(p.Taken, p.Untaken, eps) {
+	if eps > 0 && k.sameRow(p.Taken, p.Untaken, k.byTarget) || v.gapBelow(p.Taken, p.Untaken, eps) {
 		return
 	}
 	k.fail("pair", "%s: choice %d is not proved to miss the margin %v against choice %d: value difference %s, error bound %.3g",
-		k.name(p.State), p.Taken, eps, p.Untaken, v.gap(p.Taken, p.Untaken), v.bound())
+		k.name(p.State), p.Taken, eps, p.Untaken, v.gap(p.Taken, p.Untaken), v.slack)
 }
 
-// memberYes checks that every untaken choice of S_train is worse by at least least.
-func (k *checker) memberYes(least float64) {
+func (k *checker) memberYes() {
 	if !k.reward() {
 		return
 	}
@@ -363,29 +334,38 @@ func (k *checker) memberYes(least float64) {
 	if v == nil {
 		return
 	}
-	enough := v.enough(least)
-	open := k.eachPair(k.train, func(w *worker, s, a uint32) bool {
+	eps := k.c.Question.Margin
+	if k.c.Kind == MemberTie {
+		if !(k.c.Tolerance >= 0) || !finite(k.c.Tolerance) {
+			k.fail("schema", "tolerance %v is not a finite number of at least 0", k.c.Tolerance)
+			return
+		}
+		eps = point(eps).sub(point(k.c.Tolerance)).hi
+	}
+	var open []Pair
+	for s := range k.train.All() {
+		lo, hi := k.m.Choices(s)
 		taken := k.taken[s]
-		return a == taken || v.difference(w, taken, a) >= enough || least <= 0 && w.sameRow(taken, a, k.byTarget)
-	})
+		for a := lo; a < hi; a++ {
+			if a == taken || eps == 0 && k.sameRow(taken, a, k.byTarget) || v.gapAtLeast(taken, a, eps) {
+				continue
+			}
+			open = append(open, Pair{s, taken, a})
+		}
+	}
 	if len(open) == 0 {
 		return
 	}
 	found, more := k.found, k.more
-	optimal := least <= 0 && k.classes(v)
+	optimal := eps == 0 && k.classes(v)
 	settled := true
-	w := k.newWorker()
 	for _, p := range open {
-		taken := k.taken[p.state]
-		if optimal && w.sameRow(taken, p.choice, k.byClass) || v.atLeast(taken, p.choice, least) {
+		if optimal && k.sameRow(p.Taken, p.Untaken, k.byClass) || v.exactlyAtLeast(p.Taken, p.Untaken, eps) {
 			continue
 		}
 		settled = false
-		if k.full() {
-			continue
-		}
 		k.fail("choice", "%s: choice %d is not proved better than choice %d by %v: value difference %s, error bound %.3g",
-			k.name(p.state), taken, p.choice, least, v.gap(taken, p.choice), v.bound())
+			k.name(p.State), p.Taken, p.Untaken, eps, v.gap(p.Taken, p.Untaken), v.slack)
 	}
 	if settled { // what is wrong with the classes does not matter
 		k.found, k.more = found, more

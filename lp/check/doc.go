@@ -26,12 +26,12 @@
 //
 //	|Q*(s,a) − Q*(s,b) − g| ≤ γ Σ (P(s,a,t) + P(s,b,t)) E ≤ 2βE.                           (1)
 //
-// An untaken choice is proved when g(π(s),a) ≥ ε + 2βE, or, with ε ≤ 0, when P(s,a,·) and
+// An untaken choice is proved when g(π(s),a) ≥ ε + 2βE, or, with ε = 0, when P(s,a,·) and
 // P(s,π(s),·) are the same distribution. A tie within a tolerance τ is proved in the same way, with
 // ε − τ in place of ε. Nothing here needs S_train to be closed under π, which is why a "yes" is
 // proved from V*, and never from a solution of the linear program.
 //
-// Exact ties that are left (ε ≤ 0) are proved with a policy σ on R, σ = π on S_train, and a
+// Exact ties that are left (ε = 0) are proved with a policy σ on R, σ = π on S_train, and a
 // partition of R into classes. Class 0 holds states of θ = 0 all of whose branches under σ lead to
 // class 0. The states of any other class have the same θ, are all terminal or all not, and
 // lead under σ with the same total probability to each class other than 0. Then V^σ is constant on
@@ -69,9 +69,7 @@
 //
 // # Arithmetic
 //
-// Values are compared in plain float64 first, with one bound for all rounding (see values.go). What that
-// leaves open, and all multipliers, are computed with intervals of float64 that are rounded outwards
-// (see interval.go). Where these leave an inequality open and the region has at most ExactBranches
-// branches, it is decided with math/big.
+// Sums are intervals of float64 that are rounded outwards (see interval.go). Where they leave an
+// inequality open and the region has at most ExactBranches branches, it is decided with math/big.
 // Constraints and equal distributions are always decided exactly.
 package check

@@ -45,21 +45,6 @@ func around(x, e float64) (lo, hi float64) {
 	return below(x), above(x)
 }
 
-// sumAbove returns an upper bound of the sum of numbers of one sign, the sum itself where no addition rounds.
-func sumAbove(x []float64) float64 {
-	sum, off := 0.0, 0.0
-	for _, a := range x {
-		s := sum + a
-		t := s - sum
-		off += math.Abs((sum - (s - t)) + (a - t))
-		sum = s
-	}
-	if off > 0 {
-		return above(sum + off*(1+1e-6))
-	}
-	return sum
-}
-
 func below(x float64) float64 { return math.Nextafter(x, math.Inf(-1)) }
 func above(x float64) float64 { return math.Nextafter(x, math.Inf(1)) }
 

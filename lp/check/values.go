@@ -4,27 +4,16 @@ import (
 	"fmt"
 	"math"
 	"math/big"
-	"slices"
 
 	"offswitch/sparse"
 )
 
-// values holds bounds of V* on R: see the package comment, inequality (1). Almost all that is asked of
-// them is decided by plain float64 arithmetic with one bound for the rounding of all of it; intervals
-// are for what that leaves open, and exact arithmetic for what these do.
+// values holds bounds of V* on R: see the package comment, inequality (1).
 type values struct {
-	k        *checker
-	of       []float64 // v by state; 0 outside R
-	rounding float64   // bound of what rounding changes in one plain backup, and so in one plain expectation
-	plain    float64   // at least 2βE + 2·rounding
-
-	precise bool    // slack is known
-	slack   float64 // at least 2βE
-	exact   *big.Rat
+	k     *checker
+	slack float64 // at least 2βE
+	exact *big.Rat
 }
-
-// unit is the greatest relative error of one rounding.
-const unit = 0x1p-53
 
 // newValues finds the error of the certificate's values, or reports why there is none.
 func (k *checker) newValues() *values {
@@ -33,78 +22,14 @@ func (k *checker) newValues() *values {
 		k.fail("values", "%d values, want %d, one for each state that matters", len(c.Values), len(k.states))
 		return nil
 	}
-	v := &values{k: k, of: make([]float64, k.m.NumStates())}
-	value, theta := 0.0, 0.0
-	for i, s := range k.states {
-		if !k.relevant.Has(s) {
-			continue
-		}
-		if !finite(c.Values[i]) {
-			k.fail("values", "%s: %v is not a finite number", k.name(s), c.Values[i])
+	residual := 0.0
+	for s := range k.relevant.All() {
+		x := c.Values[k.position[s]]
+		if !finite(x) {
+			k.fail("values", "%s: %v is not a finite number", k.name(s), x)
 			return nil
 		}
-		v.of[s] = c.Values[i]
-		value, theta = max(value, math.Abs(c.Values[i])), max(theta, math.Abs(c.Theta[i]))
 	}
-	// A choice takes at most most products and as many sums, the discount, the reward, which may itself be
-	// rounded, and the value subtracted; the last factor and term are for products of errors and underflow.
-	v.rounding = float64(k.most+6)*unit*(theta+value*k.sum)*(1+1e-6) + float64(k.most+6)*math.SmallestNonzeroFloat64
-	v.plain = v.error(v.plainResidual()+v.rounding) + 2*v.rounding
-	if !finite(v.plain) {
-		k.fail("values", "the values are too large to bound their error")
-		return nil
-	}
-	return v
-}
-
-// error returns at least 2βE for a residual.
-func (v *values) error(residual float64) float64 {
-	if residual == 0 {
-		return 0
-	}
-	gap := point(1).sub(point(v.k.modulus)).lo
-	return above(above(above(2*v.k.modulus*residual)/gap)) * (1 + 0x1p-50)
-}
-
-// plainResidual returns the greatest |v - backup of v|, with the rounding of plain arithmetic in it.
-func (v *values) plainResidual() float64 {
-	k := v.k
-	each := eachWorker(k, func(w *worker, lo, hi uint32) float64 {
-		residual := 0.0
-		for s := lo; s < hi; s++ {
-			if k.relevant.Has(s) {
-				x := k.c.Theta[k.position[s]]
-				if from, to := k.m.Choices(s); from < to {
-					x += w.best(from, to, v.of)
-				}
-				residual = max(residual, math.Abs(x-v.of[s]))
-			}
-		}
-		return residual
-	})
-	return slices.Max(each)
-}
-
-// enough returns a difference of expectations, in plain arithmetic, that proves one of values Q* of at least
-// least.
-func (v *values) enough(least float64) float64 { return above(least + v.plain) }
-
-// difference returns γ Σ (P(a)-P(b)) v in plain arithmetic, to compare with enough.
-func (v *values) difference(w *worker, a, b uint32) float64 {
-	return w.expectation(a, v.of) - w.expectation(b, v.of)
-}
-
-// atLeast reports whether Q*(a) - Q*(b) ≥ least is proved by any arithmetic.
-func (v *values) atLeast(a, b uint32, least float64) bool {
-	return v.gapAtLeast(a, b, least) || v.exactlyAtLeast(a, b, least)
-}
-
-// bound returns at least 2βE, by intervals.
-func (v *values) bound() float64 {
-	if v.precise {
-		return v.slack
-	}
-	k, residual := v.k, 0.0
 	for s := range k.relevant.All() {
 		r := k.backup(s).sub(point(k.value(s))).size()
 		if math.IsNaN(r) {
@@ -112,11 +37,16 @@ func (v *values) bound() float64 {
 		}
 		residual = max(residual, r)
 	}
-	v.precise, v.slack = true, v.error(residual)
-	if math.IsNaN(v.slack) {
-		v.slack = math.Inf(1)
+	v := &values{k: k}
+	gap := point(1).sub(point(k.modulus)).lo
+	if residual > 0 {
+		v.slack = above(above(above(2*k.modulus*residual)/gap)) * (1 + 0x1p-50)
 	}
-	return v.slack
+	if !finite(v.slack) {
+		k.fail("values", "the values are too large to bound their error")
+		return nil
+	}
+	return v
 }
 
 func (k *checker) value(s uint32) float64 { return k.c.Values[k.position[s]] }
@@ -152,7 +82,7 @@ func (v *values) gap(a, b uint32) interval {
 
 // gapAtLeast reports whether intervals prove Q*(a) - Q*(b) ≥ least.
 func (v *values) gapAtLeast(a, b uint32, least float64) bool {
-	return v.gap(a, b).sub(point(v.bound())).lo >= least
+	return v.gap(a, b).sub(point(v.slack)).lo >= least
 }
 
 // exactlyAtLeast reports whether exact arithmetic proves Q*(a) - Q*(b) ≥ least.
@@ -165,7 +95,7 @@ func (v *values) exactlyAtLeast(a, b uint32, least float64) bool {
 
 // gapBelow reports whether Q*(a) - Q*(b) < most is proved.
 func (v *values) gapBelow(a, b uint32, most float64) bool {
-	if v.gap(a, b).add(point(v.bound())).hi < most {
+	if v.gap(a, b).add(point(v.slack)).hi < most {
 		return true
 	}
 	if v.gap(a, b).lo >= most || !v.decide() {
