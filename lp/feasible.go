@@ -59,6 +59,12 @@ func (f *feasibility) run() error {
 	if err := f.constants(); err != nil {
 		return err
 	}
+	if f.g.Features != nil && f.best.Closed {
+		if f.best.Verdict == Yes {
+			return nil
+		}
+		return f.generate()
+	}
 	if f.solver == nil {
 		if f.best.Verdict == Undecided {
 			f.best.Why = "no constant reward is a proved member, and there is no solver to look for others"

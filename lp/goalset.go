@@ -17,6 +17,12 @@ func ParseConstraint(m *sparse.MDP, text string) (Constraint, error) {
 	return check.ParseConstraint(m, text)
 }
 
+// Feature is a label or a state on which rewards may depend.
+type Feature = check.Feature
+
+// ParseFeature returns the feature of a name: that of a state or a label, as r[NAME] has it in a constraint.
+func ParseFeature(m *sparse.MDP, name string) (Feature, error) { return check.ParseFeature(m, name) }
+
 // Certificate is an answer with its proof, in a form that can be written, read and checked.
 type Certificate = check.Certificate
 
@@ -32,6 +38,7 @@ type GoalSet struct {
 	Lower       float64       // box of each θ(s); both 0: [0,1]
 	Upper       float64
 	Constraints []Constraint // of the same model
+	Features    []Feature    // of the same model; rewards depend on these alone, and are 0 where a state has none; nil: every θ(s) is free
 }
 
 // box returns the bounds of θ, with the default filled in.
@@ -147,6 +154,9 @@ func (g *GoalSet) question() check.Question {
 	}
 	for i := range g.Constraints {
 		q.Constraints = append(q.Constraints, g.Constraints[i].Text)
+	}
+	for _, f := range g.Features {
+		q.Features = append(q.Features, f.Name)
 	}
 	return q
 }

@@ -72,6 +72,7 @@ type Question struct {
 	Lower       float64  `json:"lower"`
 	Upper       float64  `json:"upper"`
 	Constraints []string `json:"constraints,omitempty"`
+	Features    []string `json:"features,omitempty"` // rewards depend on these alone, and are 0 where a state has none
 }
 
 // ExactTheta is the exact reward of a state as a fraction p/q.

@@ -12,6 +12,9 @@
 //
 //	Q*(s,π(s)) − Q*(s,a) ≥ ε,   Q*(s,a) = θ(s) + γ Σ P(s,a,t) V*(t).
 //
+// A question may name features, labels or states. Then rewards depend on these alone: states that have
+// the same features have the same reward, and states that have none have reward 0, whatever the box.
+//
 // With ε = 0 this says that π(s) is optimal at every s in S_train. Probabilities, γ, ε, the box and
 // the numbers of the constraints are the real numbers that their float64 denote; a row need not
 // sum to 1. R is the set of states reachable from S_train by any choices; it is closed under all
@@ -57,10 +60,10 @@
 //	v(s) − θ(s) − γ Σ P(s,a,t) v(t)    ≥ ε      s in S_train, a untaken
 //	v(s) − θ(s) − γ Σ P(s,a,t) v(t)    ≥ 0      s in R outside S_train, every a
 //	v(s) − θ(s) = 0                             s terminal
-//	l ≤ θ ≤ u, the constraints, equal θ where a label ties states
+//	l ≤ θ ≤ u, the constraints, equal θ where a label or features tie states, 0 without features
 //	min(l, l/(1−β)) ≤ v(s) ≤ max(u, u/(1−β))
 //
-// whether S_train is closed or not. (The last line holds for V*: it is a discounted sum whose
+// whether S_train is closed or not; with features, l and u of the last line include 0. (That line holds for V*: it is a discounted sum whose
 // first term is θ(s), whose terms lie in [l,u] times weights that sum to at most 1/(1−β).) Given
 // multipliers y of the rows, of the sign of the row and free on equalities, every solution has
 // yᵀb ≤ (yᵀA)x; so when the greatest (yᵀA)x over the bounds of the columns is less than yᵀb, there
