@@ -50,6 +50,7 @@ type generation struct {
 	spread  *spread
 	program small // over w, the margin and the radius; its rows are the constraints, the box and the cuts
 	cuts    []pairCut
+	first   int     // row of the program that is a cut
 	deepest float64 // least radius
 	least   float64 // gap when last asked
 	used    int     // cuts in the last refutation
@@ -172,6 +173,7 @@ func (g *generation) bound() {
 			p.rows, p.bound = append(p.rows, row), append(p.bound, b)
 		}
 	}
+	g.first = len(p.rows)
 }
 
 func scaled(row []float64, factor float64) []float64 {
@@ -198,9 +200,7 @@ func (g *generation) decide() error {
 			return nil
 		}
 		if r.x == nil || r.value < -emptyTolerance {
-			if c := g.refutation(r.y); g.prove(&g.best, No, c) {
-				g.best.Why = fmt.Sprintf("no reward of these features meets what %d pairs of choices of S_train ask", g.used) + g.overlap()
-			}
+			g.empty(r.y)
 			return nil
 		}
 		missed, far, err := g.ask(r.x)
@@ -216,6 +216,14 @@ func (g *generation) decide() error {
 	}
 	g.best.Why = fmt.Sprintf("what %d cuts leave of the goal set is too small to tell from rounding", len(g.cuts))
 	return nil
+}
+
+// empty makes a no of multipliers of the program, if they prove one.
+func (g *generation) empty(y []float64) {
+	constraints, cuts := g.multipliers(y)
+	if c := g.refutation(g.g.question(), constraints, cuts); g.prove(&g.best, No, c) {
+		g.best.Why = fmt.Sprintf("no reward of these features meets what %d pairs of choices of S_train ask", g.used) + g.overlap()
+	}
 }
 
 // ask solves at w and a margin, adds cuts of pairs that miss the margin, and returns their number and
@@ -319,10 +327,8 @@ func (g *generation) occupy(c *pairCut, factor float64) {
 	g.spread.run(c.sigma, spreadTolerance*math.Abs(factor))
 }
 
-// refutation makes a certificate of multipliers of the program that the goal set is empty.
-func (g *generation) refutation(y []float64) *Certificate {
-	m := g.g.Model
-	c := check.New(m, check.Infeasible, g.g.question())
+// multipliers tells those of the constraints and those of the cuts apart.
+func (g *generation) multipliers(y []float64) (constraints, cuts []float64) {
 	i := 0
 	for j := range g.g.Constraints {
 		x := 0.0
@@ -332,15 +338,21 @@ func (g *generation) refutation(y []float64) *Certificate {
 		if g.g.Constraints[j].Sense != check.AtLeast {
 			x, i = x-y[i], i+1
 		}
-		c.ConstraintY = append(c.ConstraintY, x)
+		constraints = append(constraints, x)
 	}
-	first := len(g.program.rows) - len(g.cuts)
+	return constraints, y[g.first:]
+}
+
+// refutation makes a certificate of multipliers that a goal set, of this question, is empty.
+func (g *generation) refutation(q check.Question, constraints, cuts []float64) *Certificate {
+	m := g.g.Model
+	c := check.New(m, check.Infeasible, q)
+	c.ConstraintY = constraints
 	pairs := make(map[uint32]float64) // multipliers of the pairs' own rows
 	total := make(map[uint32]float64) // of choices
 	ends := make(map[uint32]float64)  // of terminal states
 	g.used = 0
-	for j := range g.cuts {
-		x := y[first+j]
+	for j, x := range cuts {
 		if x == 0 {
 			continue
 		}
