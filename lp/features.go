@@ -222,7 +222,7 @@ func (g *generation) decide() error {
 func (g *generation) empty(y []float64) {
 	constraints, cuts := g.multipliers(y)
 	if c := g.refutation(g.g.question(), constraints, cuts); g.prove(&g.best, No, c) {
-		g.best.Why = fmt.Sprintf("no reward of these features meets what %d pairs of choices of S_train ask", g.used) + g.overlap()
+		g.best.Why = fmt.Sprintf("no reward of these features agrees with all of S_train; pairs of choices that clash: %d", g.used) + g.overlap()
 	}
 }
 

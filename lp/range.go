@@ -67,7 +67,7 @@ func Range(ctx context.Context, g GoalSet, of Feature, solver Solver) (a Answer,
 	if a.Verdict == Undecided {
 		a = b
 	}
-	least.Value, least.Limit = -least.Value, -least.Limit
+	least.Value, least.Limit = 0-least.Value, 0-least.Limit // not -0
 	return a, least, greatest, err
 }
 
@@ -108,7 +108,24 @@ type extremes struct {
 	quantity quantity
 }
 
+// find finds the extreme; its limit is that of the box if nothing better is proved.
 func (x *extremes) find() (Answer, Extreme, error) {
+	a, e, err := x.proved()
+	if x.quantity.name == "" {
+		a.Margin, a.RelativeMargin = math.NaN(), math.NaN() // e says more
+		return a, e, err
+	}
+	lower, upper := x.g.box()
+	if x.g.Features != nil {
+		lower, upper = min(lower, 0), max(upper, 0)
+	}
+	if plain := max(x.quantity.sign*lower, x.quantity.sign*upper); e.Limit > plain {
+		e.Limit, e.Beyond = plain, nil
+	}
+	return a, e, err
+}
+
+func (x *extremes) proved() (Answer, Extreme, error) {
 	e := Extreme{Value: math.NaN(), Limit: math.Inf(1)}
 	if err := x.g.validate(); err != nil {
 		return Answer{}, e, err

@@ -24,6 +24,7 @@ type goalSetReport struct {
 	Training       offswitch.TrainingReport `json:"training"`
 	Goal           string                   `json:"goal,omitempty"`
 	Where          []string                 `json:"where,omitempty"`
+	Features       []string                 `json:"features,omitempty"`
 	Margin         float64                  `json:"margin"`
 	Verdict        string                   `json:"verdict"`
 	Why            string                   `json:"why"`
@@ -33,6 +34,7 @@ type goalSetReport struct {
 	Tolerance      float64                  `json:"tolerance,omitempty"`      // of a tie, in units of return
 	LargestMargin  *float64                 `json:"largestMargin,omitempty"`  // numerical, in units of return
 	RelativeMargin *float64                 `json:"relativeMargin,omitempty"` // the same in widths of the box
+	Extremes       []extremeReport          `json:"extremes,omitempty"`
 	Unproved       []string                 `json:"unproved,omitempty"`
 	Partial        bool                     `json:"partial"`
 	Seconds        float64                  `json:"seconds"`
@@ -160,6 +162,9 @@ func (r *goalSetReport) write(w io.Writer, m *sparse.MDP, frontier []uint32) err
 	}
 	if r.LargestMargin != nil {
 		fmt.Fprintf(w, "margin     %.6g at most, %.6g of the box (numerical)\n", *r.LargestMargin, *r.RelativeMargin)
+	}
+	for i := range r.Extremes {
+		r.Extremes[i].write(w)
 	}
 	if r.Ties > 0 {
 		fmt.Fprintf(w, "ties       %d, such as %s\n", r.Ties, &r.Tied[0])
