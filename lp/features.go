@@ -1,10 +1,12 @@
 package lp
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 
 	"offswitch/lp/check"
 	"offswitch/sparse"
@@ -33,6 +35,10 @@ const (
 	maxGroups = 1000
 	// spreadTolerance is the occupation of a state that is neglected.
 	spreadTolerance = 1e-13
+	// spreadWorkers is the number of goroutines that spread, and spreadWork how many times the states that
+	// matter each may follow in a round: where occupations spread over the whole model, there are fewer cuts.
+	spreadWorkers = 2
+	spreadWork    = 100
 	// centerTolerance is how far from a cut, relative to the length of its row, rewards count as within.
 	centerTolerance = 1e-9
 	// emptyTolerance is how far the best center must be out of the cuts for these to leave nothing.
@@ -46,9 +52,9 @@ type generation struct {
 	choice  []uint32    // of each choice of forced, its number in the model
 	group   []uint32    // of each state that matters, None where its reward is 0
 	groups  int
-	train   []uint32 // states of S_train with an untaken choice
-	spread  *spread
-	program small // over w, the margin and the radius; its rows are the constraints, the box and the cuts
+	train   []uint32  // states of S_train with an untaken choice
+	spreads []*spread // one for each goroutine
+	program small     // over w, the margin and the radius; its rows are the constraints, the box and the cuts
 	cuts    []pairCut
 	first   int     // row of the program that is a cut
 	deepest float64 // least radius
@@ -95,7 +101,9 @@ func newGeneration(f *feasibility) (*generation, error) {
 		}
 	}
 	g.force()
-	g.spread = newSpread(m, f.g.Discount)
+	for range spreadWorkers {
+		g.spreads = append(g.spreads, newSpread(m, f.g.Discount))
+	}
 	g.bound()
 	return g, nil
 }
@@ -203,18 +211,15 @@ func (g *generation) decide() error {
 			g.empty(r.y)
 			return nil
 		}
-		missed, far, err := g.ask(r.x)
+		far, err := g.ask(r.x)
 		if err != nil {
 			return err
 		}
-		if missed == 0 {
+		if !far {
 			return g.found(r.x[:g.groups])
 		}
-		if !far {
-			break
-		}
 	}
-	g.best.Why = fmt.Sprintf("what %d cuts leave of the goal set is too small to tell from rounding", len(g.cuts))
+	g.best.Why = fmt.Sprintf("not decided by %d cuts", len(g.cuts))
 	return nil
 }
 
@@ -226,19 +231,18 @@ func (g *generation) empty(y []float64) {
 	}
 }
 
-// ask solves at w and a margin, adds cuts of pairs that miss the margin, and returns their number and
-// whether one of them keeps w away. The least gap is kept.
-func (g *generation) ask(x []float64) (missed int, far bool, err error) {
+// ask solves at w and a margin, adds cuts of pairs that miss the margin, and returns whether one of them
+// keeps w away by more than rounding. The least gap is kept.
+func (g *generation) ask(x []float64) (far bool, err error) {
 	w := x[:g.groups]
 	v, err := g.forced.Solve(g.ctx, sparse.Problem{Discount: g.g.Discount, States: g.reward(w)})
 	if err == nil && g.ctx.Err() != nil {
 		err = context.Cause(g.ctx)
 	}
 	if err != nil {
-		return 0, false, err
+		return false, err
 	}
-	pairs := g.missed(v, x[g.margin()])
-	return len(pairs), g.add(pairs, v, x), nil
+	return g.add(g.missed(v, x[g.margin()]), v, x), nil
 }
 
 // reward returns the reward of w.
@@ -295,36 +299,51 @@ func (g *generation) add(missed []Gap, v *sparse.Solution, at []float64) bool {
 			sigma[s] = g.choice[c]
 		}
 	}
-	far := false
-	for _, x := range missed {
-		c := pairCut{taken: x.Taken, untaken: x.Untaken, sigma: sigma}
-		g.occupy(&c, 1)
-		row := make([]float64, g.groups+2)
-		for _, s := range g.spread.touched {
-			if k := g.group[s]; k != sparse.None {
-				row[k] += g.spread.mass[s]
+	slices.SortStableFunc(missed, func(x, y Gap) int { return cmp.Compare(x.Value, y.Value) })
+	cuts, rows := make([]pairCut, len(missed)), make([][]float64, len(missed))
+	var wait sync.WaitGroup
+	for k, p := range g.spreads {
+		wait.Go(func() {
+			p.work = spreadWork * len(g.states)
+			for i := k; i < len(missed) && p.work > 0; i += len(g.spreads) {
+				cuts[i] = pairCut{taken: missed[i].Taken, untaken: missed[i].Untaken, sigma: sigma}
+				p.occupy(&cuts[i], 1)
+				rows[i] = g.row(p)
 			}
+		})
+	}
+	wait.Wait()
+	far := false
+	for i, row := range rows {
+		if row == nil {
+			continue
 		}
-		g.spread.reset()
-		value, length := -at[g.margin()], 0.0
-		for k, x := range row[:g.groups] {
+		value := 0.0
+		for k, x := range row[:g.radius()] {
 			value += x * at[k]
-			length += x * x
 		}
-		length = math.Sqrt(length)
-		far = far || value < -centerTolerance*length
-		row[g.margin()], row[g.radius()] = -1, -length
-		g.cuts = append(g.cuts, c)
+		far = far || value < centerTolerance*row[g.radius()]
+		g.cuts = append(g.cuts, cuts[i])
 		g.program.rows, g.program.bound = append(g.program.rows, row), append(g.program.bound, 0)
 	}
 	return far
 }
 
-// occupy spreads a cut's difference of occupations, times a factor.
-func (g *generation) occupy(c *pairCut, factor float64) {
-	g.spread.put(c.taken, factor)
-	g.spread.put(c.untaken, -factor)
-	g.spread.run(c.sigma, spreadTolerance*math.Abs(factor))
+// row makes the row of a cut of what is spread, and clears that.
+func (g *generation) row(p *spread) []float64 {
+	row := make([]float64, g.groups+2)
+	for _, s := range p.touched {
+		if k := g.group[s]; k != sparse.None {
+			row[k] += p.mass[s]
+		}
+	}
+	p.reset()
+	square := 0.0
+	for _, x := range row {
+		square += x * x
+	}
+	row[g.margin()], row[g.radius()] = -1, -math.Sqrt(square)
+	return row
 }
 
 // multipliers tells those of the constraints and those of the cuts apart.
@@ -352,6 +371,7 @@ func (g *generation) refutation(q check.Question, constraints, cuts []float64) *
 	total := make(map[uint32]float64) // of choices
 	ends := make(map[uint32]float64)  // of terminal states
 	g.used = 0
+	p := g.spreads[0]
 	for j, x := range cuts {
 		if x == 0 {
 			continue
@@ -360,15 +380,15 @@ func (g *generation) refutation(q check.Question, constraints, cuts []float64) *
 		cut := &g.cuts[j]
 		pairs[cut.taken] -= x
 		pairs[cut.untaken] += x
-		g.occupy(cut, x)
-		for _, s := range g.spread.touched {
+		p.occupy(cut, x)
+		for _, s := range p.touched {
 			if a := cut.sigma[s]; a == sparse.None {
-				ends[s] -= g.spread.mass[s]
+				ends[s] -= p.mass[s]
 			} else {
-				total[a] -= g.spread.mass[s]
+				total[a] -= p.mass[s]
 			}
 		}
-		g.spread.reset()
+		p.reset()
 	}
 	for a, x := range pairs {
 		total[a] += x
@@ -425,12 +445,17 @@ type spread struct {
 	waiting []float64 // not followed yet
 	queued  sparse.Bitset
 	queue   []uint32
+	work    int      // states still to be followed before work is too much
 	touched []uint32 // states that mass has come to
 	seen    sparse.Bitset
 }
 
-// put puts mass on where a choice leads.
-func (p *spread) put(choice uint32, mass float64) { p.follow(choice, mass, 0) }
+// occupy spreads a cut's difference of occupations, times a factor.
+func (p *spread) occupy(c *pairCut, factor float64) {
+	p.follow(c.taken, factor, 0)
+	p.follow(c.untaken, -factor, 0)
+	p.run(c.sigma, spreadTolerance*math.Abs(factor))
+}
 
 // follow adds what reaches the targets of a choice to what waits there.
 func (p *spread) follow(choice uint32, mass, tolerance float64) {
@@ -455,6 +480,7 @@ func (p *spread) run(policy []uint32, tolerance float64) {
 	for head := 0; head < len(p.queue); head++ {
 		s := p.queue[head]
 		p.queued.Clear(s)
+		p.work--
 		x := p.waiting[s]
 		p.waiting[s] = 0
 		p.mass[s] += x

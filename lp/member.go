@@ -89,8 +89,12 @@ func (j *judge) judge(ctx context.Context, r *reward) (Answer, error) {
 		tolerance float64
 		cut       bool
 	}{{0, false}, {math.SmallestNonzeroFloat64, false}, {math.SmallestNonzeroFloat64, true}}
-	if j.restricted().NumBranches() > check.ExactBranches {
+	switch {
+	case j.restricted().NumBranches() <= check.ExactBranches:
+	case j.yes == check.MemberYes:
 		attempts = attempts[:1]
+	default:
+		attempts = attempts[:2] // a likely member is worth it
 	}
 	var closest *sparse.Solution
 	for _, x := range attempts {

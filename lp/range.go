@@ -106,6 +106,7 @@ type extremes struct {
 	g        GoalSet
 	solver   Solver
 	quantity quantity
+	cuts     *generation // for all quantities of one goal set
 }
 
 // find finds the extreme; its limit is that of the box if nothing better is proved.
@@ -187,16 +188,17 @@ func (x *extremes) withoutChoice(a *Answer, e *Extreme, same Gap) {
 		a.Why = "S_train has no untaken choices, so that margins have no limit"
 		return
 	}
-	q := x.g.question()
-	q.Margin = 0x1p-1000
-	c := check.New(m, check.Infeasible, q)
+	c := check.New(m, check.Infeasible, x.g.question())
 	c.Choices, c.ChoiceY = []uint32{same.Taken, same.Untaken}, []float64{-1, 1}
 	if same.Taken > same.Untaken {
 		c.Choices, c.ChoiceY = []uint32{same.Untaken, same.Taken}, []float64{1, -1}
 	}
 	c.ConstraintY = make([]float64, len(x.g.Constraints))
-	if len(check.Check(m, c)) == 0 {
-		e.Limit, e.Beyond = q.Margin, c
+	for d := range x.leeways() {
+		if c.Question.Margin = d; len(check.Check(m, c)) == 0 {
+			e.Limit, e.Beyond = d, c
+			break
+		}
 	}
 	a.Why = fmt.Sprintf("in state %s, choices %s and %s have the same distribution, so that there is no margin between them",
 		m.StateName(same.State), m.ActionName(same.Taken), m.ActionName(same.Untaken))
@@ -283,25 +285,28 @@ func (x *extremes) leeways() func(yield func(float64) bool) {
 
 // generate finds the extreme by constraint generation.
 func (x *extremes) generate() (Answer, Extreme, error) {
-	f := &feasibility{judge: newJudge(x.g, check.Feasible), ctx: x.ctx, solver: x.solver}
-	f.best = f.answer
 	e := Extreme{Value: math.NaN(), Limit: math.Inf(1)}
-	g, err := newGeneration(f)
-	if err != nil {
-		return f.best, e, err
+	if x.cuts == nil {
+		f := &feasibility{judge: newJudge(x.g, check.Feasible), ctx: x.ctx, solver: x.solver}
+		f.best = f.answer
+		if err := f.constants(); err != nil {
+			return f.best, e, err
+		}
+		var err error
+		if x.cuts, err = newGeneration(f); err != nil {
+			return f.best, e, err
+		}
 	}
-	if err := f.constants(); err != nil {
-		return f.best, e, err
-	}
-	x.attained(f.best, x.g, &e)
+	g := x.cuts
+	x.attained(g.best, x.g, &e)
 	o, err := g.maximise(x.quantity)
-	if err != nil || f.best.Verdict == No {
-		return f.best, e, err
+	if err != nil || g.best.Verdict == No {
+		return g.best, e, err
 	}
 	if err = x.member(g, o, &e); err == nil {
 		err = x.limit(g, o, &e)
 	}
-	return f.best, e, err
+	return g.best, e, err
 }
 
 // member proves that an optimum, or what lies between it and the first center, is attained.
@@ -319,16 +324,21 @@ func (x *extremes) member(g *generation, o optimum, e *Extreme) error {
 				w[k] += d * (o.first[k] - w[k])
 			}
 		}
-		known := g.best
-		g.judge, g.best = newJudge(h, check.Feasible), g.answer
-		if err := g.found(w); err != nil {
+		known, judge := g.best, g.judge
+		if g.best = g.answer; h.Margin != x.g.Margin {
+			g.judge = newJudge(h, check.Feasible)
+		}
+		err := g.found(w)
+		if g.judge = judge; err != nil {
 			return err
 		}
 		if g.best.Verdict == Yes {
 			x.attained(g.best, h, e)
 			break
 		}
-		g.best = known
+		if known.Verdict == Yes {
+			g.best = known
+		}
 	}
 	return nil
 }
@@ -367,8 +377,7 @@ type optimum struct {
 	y           []float64 // multipliers that prove it
 }
 
-// maximise asks at centers of what the cuts leave above the middle between the best value attained and the
-// best that the cuts allow.
+// maximise closes in on the greatest value of a quantity, from a member and from the best that the cuts allow.
 func (g *generation) maximise(q quantity) (optimum, error) {
 	o := optimum{value: math.Inf(-1)}
 	lower, upper := g.g.box()
@@ -390,11 +399,7 @@ func (g *generation) maximise(q quantity) (optimum, error) {
 	atCorner := false      // ask there, because the center before was missed by nothing
 	for range generationRounds {
 		if cost != nil {
-			least, most := p.lower[g.radius()], p.upper[g.radius()]
-			p.lower[g.radius()], p.upper[g.radius()] = 0, 0
-			corner = p.solve(cost)
-			p.lower[g.radius()], p.upper[g.radius()] = least, most
-			if corner.x != nil {
+			if corner = g.corner(cost); corner.x != nil {
 				o.most, o.y = corner.value, corner.y
 			}
 		}
@@ -403,14 +408,7 @@ func (g *generation) maximise(q quantity) (optimum, error) {
 		}
 		r := corner
 		if !atCorner {
-			rows := len(p.rows)
-			if o.w != nil {
-				row := append([]float64(nil), cost...)
-				row[g.radius()] = -1
-				p.rows, p.bound = append(p.rows, row), append(p.bound, o.value/2+o.most/2)
-			}
-			r = g.center()
-			p.rows, p.bound = p.rows[:rows], p.bound[:rows]
+			r = g.centerAbove(cost, o)
 			if r.x == nil || r.value < -emptyTolerance {
 				if o.w == nil && r.y != nil {
 					g.empty(r.y)
@@ -418,7 +416,7 @@ func (g *generation) maximise(q quantity) (optimum, error) {
 				break
 			}
 		}
-		missed, far, err := g.ask(r.x)
+		far, err := g.ask(r.x)
 		if err != nil {
 			return o, err
 		}
@@ -426,22 +424,47 @@ func (g *generation) maximise(q quantity) (optimum, error) {
 		switch {
 		case q.name == "":
 			value = g.least
-		case missed > 0:
+		case far:
 			value = math.Inf(-1)
 		case cost != nil:
 			value = q.sign * r.x[g.group[q.state]]
 		}
 		if value > o.value && (q.name != "" || value >= g.g.Margin) {
-			atCorner = corner.x != nil && missed == 0 && !atCorner
+			atCorner = corner.x != nil && !far && !atCorner
 			o.w, o.value = append([]float64(nil), r.x[:g.groups]...), value
 			if o.first == nil {
 				o.first = o.w
 			}
-		} else if missed > 0 && !far {
+		} else if !far {
 			break
 		} else {
 			atCorner = false
 		}
 	}
 	return o, nil
+}
+
+// corner finds the best that the cuts allow.
+func (g *generation) corner(cost []float64) smallResult {
+	p, radius := &g.program, g.radius()
+	least, most := p.lower[radius], p.upper[radius]
+	p.lower[radius], p.upper[radius] = 0, 0
+	r := p.solve(cost)
+	p.lower[radius], p.upper[radius] = least, most
+	return r
+}
+
+// centerAbove finds the center of what is better than the middle between the best value attained, if any is,
+// and the best that the cuts allow.
+func (g *generation) centerAbove(cost []float64, o optimum) smallResult {
+	if o.w == nil {
+		return g.center()
+	}
+	p, rows := &g.program, len(g.program.rows)
+	row := append([]float64(nil), cost...)
+	row[g.radius()] = -1
+	p.rows, p.bound = append(p.rows, row), append(p.bound, o.value/2+o.most/2)
+	r := g.center()
+	p.rows, p.bound = p.rows[:rows], p.bound[:rows]
+	return r
 }
