@@ -61,7 +61,7 @@ func TestFeaturesAgainstTheWholeSystem(t *testing.T) {
 	rng := rand.New(rand.NewPCG(*seed, 11))
 	var counts [4]int
 	generated, faint := 0, 0
-	for i := range 1500 {
+	for i := range 600 {
 		g := featured(t, rng)
 		a, err := lp.Feasible(context.Background(), g, simplex.Solver{})
 		if err != nil {
@@ -102,10 +102,10 @@ func TestFeaturesAgainstTheWholeSystem(t *testing.T) {
 		accepted(t, g.Model, a.Certificate)
 	}
 	t.Logf("undecided, yes, no: %v; not by a constant reward: %d", counts, generated)
-	if faint > 10 {
+	if faint > 4 {
 		t.Errorf("%d times no, but the whole system has a solution", faint)
 	}
-	if counts[lp.Undecided] > 100 || counts[lp.Yes] < 300 || counts[lp.No] < 100 {
+	if counts[lp.Undecided] > 40 || counts[lp.Yes] < 200 || counts[lp.No] < 60 {
 		t.Errorf("undecided, yes, no: %v", counts)
 	}
 }
@@ -114,7 +114,7 @@ func TestFeaturesAgainstTheWholeSystem(t *testing.T) {
 func TestFeatureForEachState(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(*seed, 12))
-	for i := range 300 {
+	for i := range 150 {
 		g := lptest.GoalSet(rng, 8)
 		lower, upper := lptest.Box(g)
 		lptest.Constrain(rng, &g, lptest.Reward(rng, g.Model, lower, upper))
