@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/big"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -80,6 +81,11 @@ func holds(t *testing.T, m *sparse.MDP, c *lp.Certificate) bool {
 		return lptest.NewExact(g, exactTheta(t, m, c)).Member()
 	case check.MemberNo:
 		return !lptest.NewExact(g, exactTheta(t, m, c)).Member()
+	case check.MemberTie:
+		e := lptest.NewExact(g, exactTheta(t, m, c))
+		least, gap := new(big.Rat).SetFloat64(g.Margin), e.LeastGap()
+		least.Sub(least, new(big.Rat).SetFloat64(c.Tolerance))
+		return e.Allowed() && (gap == nil || gap.Cmp(least) >= 0)
 	}
 	a, err := lp.Feasible(context.Background(), g, interior.Solver{})
 	return err == nil && a.Verdict != lp.Yes

@@ -17,6 +17,12 @@ func ParseConstraint(m *sparse.MDP, text string) (Constraint, error) {
 	return check.ParseConstraint(m, text)
 }
 
+// Feature is a label or a state on which rewards may depend.
+type Feature = check.Feature
+
+// ParseFeature returns the feature of a name: that of a state or a label, as r[NAME] has it in a constraint.
+func ParseFeature(m *sparse.MDP, name string) (Feature, error) { return check.ParseFeature(m, name) }
+
 // Certificate is an answer with its proof, in a form that can be written, read and checked.
 type Certificate = check.Certificate
 
@@ -34,6 +40,7 @@ type GoalSet struct {
 	Upper       float64
 	Constraints []Constraint // of the same model
 	Likely      []float64    // a reward that may well be a member, such as that of training, for Feasible to try first, len NumStates; nil: none
+	Features    []Feature    // of the same model; rewards depend on these alone, and are 0 where a state has none; nil: every θ(s) is free
 }
 
 // box returns the bounds of θ, with the default filled in.
@@ -77,11 +84,14 @@ func (g *GoalSet) validate() error {
 
 // margin returns the margin that an untaken choice of S_train needs.
 func (g *GoalSet) margin(choice uint32) float64 {
-	if g.Weak != nil && g.Weak.Has(choice) {
+	if g.weak(choice) {
 		return 0
 	}
 	return g.Margin
 }
+
+// weak reports whether a choice needs no margin.
+func (g *GoalSet) weak(choice uint32) bool { return g.Weak != nil && g.Weak.Has(choice) }
 
 // bound returns an upper bound of γ·Σp over all choices.
 func (g *GoalSet) bound() float64 {
@@ -166,6 +176,9 @@ func (g *GoalSet) question() check.Question {
 	}
 	for i := range g.Constraints {
 		q.Constraints = append(q.Constraints, g.Constraints[i].Text)
+	}
+	for _, f := range g.Features {
+		q.Features = append(q.Features, f.Name)
 	}
 	return q
 }

@@ -24,14 +24,17 @@ type goalSetReport struct {
 	Training       offswitch.TrainingReport `json:"training"`
 	Goal           string                   `json:"goal,omitempty"`
 	Where          []string                 `json:"where,omitempty"`
+	Features       []string                 `json:"features,omitempty"`
 	Margin         float64                  `json:"margin"`
 	Verdict        string                   `json:"verdict"`
 	Why            string                   `json:"why"`
 	Violated       *pairReport              `json:"violated,omitempty"`
 	Ties           int                      `json:"ties"`
 	Tied           []pairReport             `json:"tied,omitempty"`           // the first of them
+	Tolerance      float64                  `json:"tolerance,omitempty"`      // of a tie, in units of return
 	LargestMargin  *float64                 `json:"largestMargin,omitempty"`  // numerical, in units of return
 	RelativeMargin *float64                 `json:"relativeMargin,omitempty"` // the same in widths of the box
+	Extremes       []extremeReport          `json:"extremes,omitempty"`
 	Unproved       []string                 `json:"unproved,omitempty"`
 	Partial        bool                     `json:"partial"`
 	Seconds        float64                  `json:"seconds"`
@@ -125,7 +128,7 @@ func (s *session) askGoalSet(ctx context.Context, path string, o goalOptions, r 
 // report reports an answer and sets the exit code.
 func (s *session) report(m *sparse.MDP, r *goalSetReport, a lp.Answer, asJSON bool) error {
 	r.Seconds = time.Since(s.begun).Seconds()
-	r.Verdict, r.Why, r.Ties = a.Verdict.String(), a.Why, a.NumTies
+	r.Verdict, r.Why, r.Ties, r.Tolerance = a.Verdict.String(), a.Why, a.NumTies, a.Tolerance
 	r.LargestMargin, r.RelativeMargin = finiteOrNil(a.Margin), finiteOrNil(a.RelativeMargin)
 	if a.Violated != nil {
 		pair := newPairReport(m, *a.Violated)
@@ -159,6 +162,9 @@ func (r *goalSetReport) write(w io.Writer, m *sparse.MDP, frontier []uint32) err
 	}
 	if r.LargestMargin != nil {
 		fmt.Fprintf(w, "margin     %.6g at most, %.6g of the box (numerical)\n", *r.LargestMargin, *r.RelativeMargin)
+	}
+	for i := range r.Extremes {
+		r.Extremes[i].write(w)
 	}
 	if r.Ties > 0 {
 		fmt.Fprintf(w, "ties       %d, such as %s\n", r.Ties, &r.Tied[0])

@@ -28,12 +28,15 @@
 // member and feasible print offswitch.member/1 and offswitch.feasible/1:
 //
 //	discount, training, partial, seconds   as above
-//	goal, where                            what was asked
+//	goal, where, features                  what was asked
 //	margin                                 by how much the policy had to be better, in units of return
-//	verdict                                "yes", "no" or "undecided"; why: in a sentence
+//	verdict                                "yes", "no", "tie" (of member) or "undecided"; why: in a sentence
 //	violated                               state, index, taken, untaken, gap, error: the pair that proves a no
 //	ties, tied                             how many pairs tie within rounding, and the first of them
+//	tolerance                              of a tie: no pair misses the margin by more, proved; in units of return
 //	largestMargin, relativeMargin          the largest margin found, numerical; in units of return and of the box
+//	extremes                               of --margin max and --range, each: of: "margin", or the state or label; least
+//	                                       and greatest: attained by a member, and limit of all, both proved, or null
 //	unproved                               what the checker missed, when undecided
 //
 // verify prints offswitch.verify/1: kind, proved, violations. recurrent prints offswitch.recurrent/1:

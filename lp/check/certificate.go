@@ -22,6 +22,7 @@ type Kind string
 const (
 	MemberYes  Kind = "member-yes" // this θ belongs to the goal set
 	MemberNo   Kind = "member-no"  // this θ does not
+	MemberTie  Kind = "member-tie" // this θ would, with the margin smaller by the tolerance, possibly below 0
 	Feasible   Kind = "feasible"   // the goal set is not empty: this θ belongs to it
 	Infeasible Kind = "infeasible" // the goal set is empty
 )
@@ -44,6 +45,9 @@ type Certificate struct {
 
 	// Kind member-no: the choices of a state of S_train; absent when θ breaks the box or a constraint.
 	Pair *Pair `json:"pair,omitempty"`
+
+	// Kind member-tie: by how much the margin may be missed.
+	Tolerance float64 `json:"tolerance,omitempty"`
 
 	// Kinds member-yes and feasible, where exact ties need it, parallel to States: the policy σ, -1
 	// where terminal or irrelevant, and the classes of equal value, 0 for value 0.
@@ -69,6 +73,7 @@ type Question struct {
 	Lower       float64  `json:"lower"`
 	Upper       float64  `json:"upper"`
 	Constraints []string `json:"constraints,omitempty"`
+	Features    []string `json:"features,omitempty"` // rewards depend on these alone, and are 0 where a state has none
 }
 
 // ExactTheta is the exact reward of a state as a fraction p/q.

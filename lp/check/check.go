@@ -49,7 +49,9 @@ type checker struct {
 	more  int
 
 	constraints []Constraint
+	features    []Feature
 	ties        []uint32 // see Ties
+	none        uint32   // see Ties
 	train       sparse.Bitset
 	taken       []uint32      // choice of each state of S_train, None where terminal; None elsewhere
 	weak        sparse.Bitset // choices that need no margin
@@ -90,7 +92,7 @@ func (k *checker) check() {
 		k.infeasible()
 	case MemberNo:
 		k.memberNo()
-	case MemberYes, Feasible:
+	case MemberYes, Feasible, MemberTie:
 		k.memberYes()
 	default:
 		k.fail("schema", "unknown kind %q", c.Kind)
@@ -153,6 +155,14 @@ func (k *checker) question() {
 		}
 		k.constraints = append(k.constraints, x)
 	}
+	for _, name := range q.Features {
+		x, err := ParseFeature(k.m, name)
+		if err != nil {
+			k.fail("question", "%v", err)
+			continue
+		}
+		k.features = append(k.features, x)
+	}
 }
 
 // region finds R, the states that matter, and β.
@@ -181,7 +191,6 @@ func (k *checker) region() {
 	if k.modulus = point(sum).times(k.c.Question.Discount).hi; !(k.modulus < 1) {
 		k.fail("question", "discount %v times probabilities that sum to %v is not below 1", k.c.Question.Discount, sum)
 	}
-	k.ties = Ties(k.m, k.constraints)
 	matter := k.relevant.Clone()
 	for i := range k.constraints {
 		for _, t := range k.constraints[i].Terms {
@@ -196,6 +205,7 @@ func (k *checker) region() {
 		k.position[s] = uint32(len(k.states))
 		k.states = append(k.states, s)
 	}
+	k.ties, k.none = Ties(k.m, k.constraints, k.features, k.states)
 }
 
 // reward checks that θ is given, and exactly, at every state that matters.
@@ -275,6 +285,9 @@ func (k *checker) thetaExact(s uint32) *big.Rat {
 	return rat(k.c.Theta[k.position[s]])
 }
 
+// zero reports whether the reward of a state that matters is 0 for want of features.
+func (k *checker) zero(s uint32) bool { return k.none != sparse.None && k.ties[s] == k.none }
+
 func (k *checker) sameTheta(s, t uint32) bool {
 	if k.exactTheta[s] == nil && k.exactTheta[t] == nil {
 		return k.c.Theta[k.position[s]] == k.c.Theta[k.position[t]]
@@ -292,11 +305,17 @@ func (k *checker) allowed(broken func(rule, format string, args ...any)) {
 		if x := k.exactTheta[s]; x != nil {
 			outside = x.Cmp(lower) < 0 || x.Cmp(upper) > 0
 		}
+		if k.zero(s) {
+			if k.c.Theta[i] != 0 || k.exactTheta[s] != nil && k.exactTheta[s].Sign() != 0 {
+				broken("tie", "%s: reward %v, want 0 where a state has no features", k.name(s), k.c.Theta[i])
+			}
+			continue
+		}
 		if outside {
 			broken("box", "%s: reward %v is not in [%v,%v]", k.name(s), k.c.Theta[i], q.Lower, q.Upper)
 		}
 		if k.ties != nil && !k.sameTheta(s, k.ties[s]) {
-			broken("tie", "%s and %s have different rewards, but a constraint names a label that ties them", k.name(s), k.name(k.ties[s]))
+			broken("tie", "%s and %s have different rewards, but a label that a constraint names, or equal features, tie them", k.name(s), k.name(k.ties[s]))
 		}
 	}
 	for i := range k.constraints {
@@ -351,13 +370,21 @@ func (k *checker) memberYes() {
 	if v == nil {
 		return
 	}
+	tolerance := 0.0
+	if k.c.Kind == MemberTie {
+		if tolerance = k.c.Tolerance; !(tolerance >= 0) || !finite(tolerance) {
+			k.fail("schema", "tolerance %v is not a finite number of at least 0", tolerance)
+			return
+		}
+	}
+	need := func(choice uint32) float64 { return point(k.margin(choice)).sub(point(tolerance)).hi }
 	var open []Pair
 	for s := range k.train.All() {
 		lo, hi := k.m.Choices(s)
 		taken := k.taken[s]
 		for a := lo; a < hi; a++ {
-			eps := k.margin(a)
-			if a == taken || eps == 0 && k.sameRow(taken, a, k.byTarget) || v.gapAtLeast(taken, a, eps) {
+			eps := need(a)
+			if a == taken || eps <= 0 && k.sameRow(taken, a, k.byTarget) || v.gapAtLeast(taken, a, eps) {
 				continue
 			}
 			open = append(open, Pair{s, taken, a})
@@ -370,8 +397,8 @@ func (k *checker) memberYes() {
 	optimal := k.classes(v)
 	settled := true
 	for _, p := range open {
-		eps := k.margin(p.Untaken)
-		if optimal && eps == 0 && k.sameRow(p.Taken, p.Untaken, k.byClass) || v.exactlyAtLeast(p.Taken, p.Untaken, eps) {
+		eps := need(p.Untaken)
+		if optimal && eps <= 0 && k.sameRow(p.Taken, p.Untaken, k.byClass) || v.exactlyAtLeast(p.Taken, p.Untaken, eps) {
 			continue
 		}
 		settled = false

@@ -69,7 +69,10 @@ func (k *checker) root(s uint32) uint32 {
 
 // valueBounds returns bounds of v: min(l, l/(1-β)) and max(u, u/(1-β)), rounded outwards.
 func (k *checker) valueBounds() (lo, hi float64) {
-	q := &k.c.Question
+	q := k.c.Question
+	if k.features != nil {
+		q.Lower, q.Upper = min(q.Lower, 0), max(q.Upper, 0)
+	}
 	rest := point(1).sub(point(k.modulus)).lo
 	return min(q.Lower, below(q.Lower/rest)), max(q.Upper, above(q.Upper/rest))
 }
@@ -110,8 +113,11 @@ func (k *checker) farkas() interval {
 		}
 	}
 	lo, hi := k.valueBounds()
-	for i := range k.states {
-		b = b.sub(greatest(value[i], lo, hi)).sub(greatest(reward[i], q.Lower, q.Upper))
+	for i, s := range k.states {
+		b = b.sub(greatest(value[i], lo, hi))
+		if !k.zero(s) {
+			b = b.sub(greatest(reward[i], q.Lower, q.Upper))
+		}
 	}
 	return b
 }
@@ -165,9 +171,11 @@ func (k *checker) farkasExact() *big.Rat {
 		}
 		b.Sub(b, x)
 	}
-	for i := range k.states {
+	for i, s := range k.states {
 		take(&value[i], lo, hi)
-		take(&reward[i], q.Lower, q.Upper)
+		if !k.zero(s) {
+			take(&reward[i], q.Lower, q.Upper)
+		}
 	}
 	return b
 }
