@@ -166,10 +166,10 @@ func (k *checker) region() {
 					stack = append(stack, t)
 				}
 			}
-			sum = max(sum, row.hi)
+			sum = max(sum, row.hi())
 		}
 	}
-	if k.modulus = point(sum).times(k.c.Question.Discount).hi; !(k.modulus < 1) {
+	if k.modulus = point(sum).times(k.c.Question.Discount).hi(); !(k.modulus < 1) {
 		k.fail("question", "discount %v times probabilities that sum to %v is not below 1", k.c.Question.Discount, sum)
 	}
 	k.ties = Ties(k.m, k.constraints)
@@ -229,7 +229,8 @@ func (k *checker) reward() bool {
 			continue
 		}
 		k.exactTheta[e.State] = x
-		if b := k.theta(e.State); !finite(b.lo) || !finite(b.hi) || rat(b.lo).Cmp(x) > 0 || rat(b.hi).Cmp(x) < 0 {
+		b := k.theta(e.State)
+		if off := new(big.Rat).Sub(x, rat(b.x)); !finite(b.e) || off.Abs(off).Cmp(rat(b.e)) > 0 {
 			k.fail("theta", "%s: %s is not next to %v", k.name(e.State), e.Value, c.Theta[k.position[e.State]])
 		}
 	}
@@ -245,7 +246,7 @@ func (k *checker) matters(s uint32) bool {
 func (k *checker) theta(s uint32) interval {
 	x := k.c.Theta[k.position[s]]
 	if k.exactTheta[s] != nil {
-		return interval{below(x), above(x)}
+		return interval{x, max(above(x)-x, x-below(x))}
 	}
 	return point(x)
 }
@@ -321,8 +322,8 @@ func (k *checker) memberNo() {
 	if eps > 0 && k.sameRow(p.Taken, p.Untaken, k.byTarget) || v.gapBelow(p.Taken, p.Untaken, eps) {
 		return
 	}
-	k.fail("pair", "%s: choice %d is not proved to miss the margin %v against choice %d: value difference %s, error bound %.3g",
-		k.name(p.State), p.Taken, eps, p.Untaken, v.gap(p.Taken, p.Untaken), v.slack)
+	k.fail("pair", "%s: choice %s is not proved to miss the margin %v against choice %s: value difference %s, error bound %.3g",
+		k.name(p.State), k.m.ActionName(p.Taken), eps, k.m.ActionName(p.Untaken), v.gap(p.Taken, p.Untaken), v.slack)
 }
 
 func (k *checker) memberYes() {
@@ -335,17 +336,7 @@ func (k *checker) memberYes() {
 		return
 	}
 	eps := k.c.Question.Margin
-	var open []Pair
-	for s := range k.train.All() {
-		lo, hi := k.m.Choices(s)
-		taken := k.taken[s]
-		for a := lo; a < hi; a++ {
-			if a == taken || eps == 0 && k.sameRow(taken, a, k.byTarget) || v.gapAtLeast(taken, a, eps) {
-				continue
-			}
-			open = append(open, Pair{s, taken, a})
-		}
-	}
+	open := v.open(k.train, eps, func(s uint32) uint32 { return k.taken[s] }, k.byTarget)
 	if len(open) == 0 {
 		return
 	}
@@ -357,8 +348,8 @@ func (k *checker) memberYes() {
 			continue
 		}
 		settled = false
-		k.fail("choice", "%s: choice %d is not proved better than choice %d by %v: value difference %s, error bound %.3g",
-			k.name(p.State), p.Taken, p.Untaken, eps, v.gap(p.Taken, p.Untaken), v.slack)
+		k.fail("choice", "%s: choice %s is not proved better than choice %s by %v: value difference %s, error bound %.3g",
+			k.name(p.State), k.m.ActionName(p.Taken), k.m.ActionName(p.Untaken), eps, v.gap(p.Taken, p.Untaken), v.slack)
 	}
 	if settled { // what is wrong with the classes does not matter
 		k.found, k.more = found, more
