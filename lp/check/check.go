@@ -22,8 +22,9 @@ const exactTotal = 1 << 13
 
 // Violation is one reason why a certificate does not prove its answer.
 type Violation struct {
-	Rule string // short name of what is violated: schema, model, question, theta, box, constraint, tie, values, pair, choice, class, farkas, more
-	Text string // what, where, and by how much
+	Rule  string // short name of what is violated: schema, model, question, theta, box, constraint, tie, values, pair, choice, class, farkas, more
+	Text  string // what, where, and by how much
+	Count int    // how many it stands for: 1, and of the rule more all those that are not listed
 }
 
 func (v Violation) String() string { return v.Rule + ": " + v.Text }
@@ -37,7 +38,7 @@ func Check(m *sparse.MDP, c *Certificate) []Violation {
 	k := &checker{m: m, c: c}
 	k.check()
 	if k.more > 0 {
-		k.found = append(k.found, Violation{"more", fmt.Sprintf("%d more violations", k.more)})
+		k.found = append(k.found, Violation{"more", fmt.Sprintf("%d more violations", k.more), k.more})
 	}
 	return k.found
 }
@@ -65,7 +66,7 @@ func (k *checker) fail(rule, format string, args ...any) {
 		k.more++
 		return
 	}
-	k.found = append(k.found, Violation{rule, fmt.Sprintf(format, args...)})
+	k.found = append(k.found, Violation{rule, fmt.Sprintf(format, args...), 1})
 }
 
 func (k *checker) check() {
@@ -75,6 +76,9 @@ func (k *checker) check() {
 	}
 	if hash := k.m.Hash(); c.Model != hex.EncodeToString(hash[:]) {
 		k.fail("model", "the certificate is about model %.16s…, this one is %x…", c.Model, hash[:8])
+	}
+	if len(k.found) > 0 {
+		return
 	}
 	k.question()
 	if len(k.found) > 0 {
@@ -199,7 +203,6 @@ func (k *checker) reward() bool {
 	for i, s := range k.states {
 		if c.States[i] != s {
 			k.fail("theta", "state #%d stands where #%d is expected", c.States[i], s)
-			return false
 		}
 		if !finite(c.Theta[i]) {
 			k.fail("theta", "%s: %v is not a finite number", k.name(s), c.Theta[i])
