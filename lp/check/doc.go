@@ -6,7 +6,7 @@
 //
 // # The question
 //
-// S_train is a set of states, π their taken choices, γ the discount, ε ≥ 0 a margin, [l,u] a box,
+// S_train is a set of states, maybe empty, π their taken choices, γ the discount, ε ≥ 0 a margin, [l,u] a box,
 // plus linear constraints on θ. A reward θ belongs to the goal set G when it lies in the box,
 // meets the constraints, and for every state s of S_train and every untaken choice a
 //

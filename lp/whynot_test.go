@@ -1,0 +1,159 @@
+package lp_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"offswitch/lp"
+	"offswitch/lp/check"
+	"offswitch/lp/lptest"
+	"offswitch/lp/simplex"
+	"offswitch/sparse"
+)
+
+// reduced returns the goal set of a conflict's conditions, all but the one at position out: pairs come
+// first.
+func reduced(g lp.GoalSet, c lp.Conflict, out int) lp.GoalSet {
+	r := g
+	r.Train, r.Constraints = sparse.NewBitset(g.Model.NumStates()), nil
+	for i, p := range c.Pairs {
+		if i != out {
+			r.Train.Set(p.State)
+		}
+	}
+	for i, k := range c.Constraints {
+		if len(c.Pairs)+i != out {
+			r.Constraints = append(r.Constraints, g.Constraints[k])
+		}
+	}
+	return r
+}
+
+// empty returns random goal sets that are proved to be empty.
+func empty(t *testing.T, rng *rand.Rand) (lp.GoalSet, *lp.Certificate) {
+	t.Helper()
+	for {
+		g, c := certified(t, rng)
+		if c.Kind == check.Infeasible {
+			return g, c
+		}
+	}
+}
+
+func TestWhyNot(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(*seed, 8))
+	const sets = 60
+	irreducible, smaller := 0, 0
+	for range sets {
+		g, proof := empty(t, rng)
+		c := lp.WhyNot(context.Background(), g, proof, simplex.Solver{})
+		conditions := len(c.Pairs) + len(c.Constraints)
+		if c.Proof == nil || conditions == 0 {
+			t.Fatalf("%+v", c)
+		}
+		r := reduced(g, c, -1)
+		accepted(t, g.Model, c.Proof)
+		if q := c.Proof.Question; c.Proof.Kind != check.Infeasible || len(q.Train) != len(c.Pairs) || len(q.Constraints) != len(c.Constraints) {
+			t.Fatalf("the proof is about another question: %+v", c)
+		}
+		for i, s := range c.Proof.Question.Train {
+			if p := c.Pairs[i]; s != p.State || !g.Train.Has(s) || g.Policy[s] != p.Taken || slices.Contains(p.Against, p.Taken) {
+				t.Fatalf("the proof is about other pairs: %+v", c)
+			}
+		}
+		lower, upper := lptest.Box(g)
+		for range 10 {
+			if lptest.NewExact(r, lptest.Rationals(lptest.Reward(rng, g.Model, lower, upper))).Member() {
+				t.Fatal("a reward meets the conflict")
+			}
+		}
+		if conditions < g.Train.Count()+len(g.Constraints) {
+			smaller++
+		}
+		if c.Open > 0 {
+			continue
+		}
+		irreducible++
+		for out := range conditions {
+			r := reduced(g, c, out)
+			a, err := lp.Feasible(context.Background(), r, simplex.Solver{})
+			if err != nil || a.Verdict != lp.Yes {
+				t.Fatalf("without condition %d of %+v: %v, %v", out, c, a.Verdict, err)
+			}
+			if !lptest.NewExact(r, exactTheta(t, g.Model, a.Certificate)).Member() {
+				t.Fatalf("without condition %d, the reward is no member", out)
+			}
+		}
+	}
+	t.Logf("%d conflicts, %d irreducible, %d smaller than the goal set", sets, irreducible, smaller)
+	if irreducible < sets*9/10 || smaller < sets/2 {
+		t.Errorf("%d conflicts, %d irreducible, %d smaller than the goal set", sets, irreducible, smaller)
+	}
+}
+
+// refusing is a solver that takes nothing.
+type refusing struct{}
+
+func (refusing) Name() string { return "refusing" }
+func (refusing) Solve(context.Context, *lp.Problem) (lp.Result, error) {
+	return lp.Result{}, errors.New("too large")
+}
+
+// Without a solver the conflict is what the proof rests on, and says so.
+func TestWhyNotWithoutSolver(t *testing.T) {
+	b := sparse.NewBuilder(2)
+	b.AddChoice(0, "stay", sparse.Branch{Target: 0, Probability: 1})
+	b.AddChoice(0, "go", sparse.Branch{Target: 1, Probability: 1})
+	b.Name(0, "home")
+	b.Name(1, "away")
+	m := build(t, b)
+	g := goals(m, 0.5, []uint32{1, 0})
+	for _, text := range []string{"r[home] >= 0.4", "r[away] <= 0.5", "r[away] >= 0.25"} {
+		c, err := lp.ParseConstraint(m, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.Constraints = append(g.Constraints, c)
+	}
+	a, err := lp.Feasible(context.Background(), g, simplex.Solver{})
+	if err != nil || a.Verdict != lp.No {
+		t.Fatal(a.Verdict, err)
+	}
+	c := lp.WhyNot(context.Background(), g, a.Certificate, refusing{})
+	if c.Proof != nil || c.Open != 3 || len(c.Pairs) != 1 || !slices.Equal(c.Constraints, []int{0, 1}) {
+		t.Errorf("%+v", c)
+	}
+	c = lp.WhyNot(context.Background(), g, a.Certificate, simplex.Solver{})
+	if c.Proof == nil || c.Open != 0 || len(c.Pairs) != 1 || !slices.Equal(c.Pairs[0].Against, []uint32{0}) || !slices.Equal(c.Constraints, []int{0, 1}) {
+		t.Errorf("%+v", c)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if c := lp.WhyNot(ctx, g, a.Certificate, simplex.Solver{}); c.Proof != nil || c.Open != 3 {
+		t.Errorf("%+v", c)
+	}
+}
+
+// Constraints may clash by themselves.
+func TestWhyNotWithoutTraining(t *testing.T) {
+	b := sparse.NewBuilder(2)
+	b.AddChoice(0, "go", sparse.Branch{Target: 1, Probability: 1})
+	m := build(t, b)
+	g := goals(m, 0.5, []uint32{0, 0})
+	c, err := lp.ParseConstraint(m, "r[#1] >= 2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.Constraints = []lp.Constraint{c}
+	a, err := lp.Feasible(context.Background(), g, simplex.Solver{})
+	if err != nil || a.Verdict != lp.No {
+		t.Fatal(a.Verdict, err)
+	}
+	if c := lp.WhyNot(context.Background(), g, a.Certificate, simplex.Solver{}); c.Proof == nil || c.Open != 0 || c.Pairs != nil || len(c.Constraints) != 1 {
+		t.Errorf("%+v", c)
+	}
+}
