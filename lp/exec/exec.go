@@ -36,9 +36,9 @@ const (
 	binaryFile   = "solution.bin"
 )
 
-// CLP prints 8 digits, but saves all of them. Its presolve may leave duals of the wrong sign.
+// CLP prints 8 digits, but saves all of them. Presolve and scaling leave wrong duals now and then.
 var tools = []tool{
-	{"clp", []string{modelFile, "presolve", "off", "primalSimplex", "solution", solutionFile, "saveSolution", binaryFile}, parseCLP},
+	{"clp", []string{modelFile, "presolve", "off", "scaling", "off", "primalSimplex", "solution", solutionFile, "saveSolution", binaryFile}, parseCLP},
 	{"highs", []string{"--model_file", modelFile, "--solution_file", solutionFile}, parseHiGHS},
 	{"glpsol", []string{"--freemps", modelFile, "--min", "--write", solutionFile}, parseGLPK},
 }
