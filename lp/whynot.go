@@ -120,11 +120,7 @@ func (w *whyNot) ask(conditions []condition) Answer {
 	if w.budget -= w.g.Model.NumBranches(); w.budget < 0 || w.ctx.Err() != nil {
 		return Answer{}
 	}
-	g := w.goals(conditions)
-	if a, err := Feasible(w.ctx, g, nil); err == nil && a.Verdict != Undecided {
-		return a // without a linear program
-	}
-	a, err := Feasible(w.ctx, g, w.solver)
+	a, err := Feasible(w.ctx, w.goals(conditions), w.solver)
 	if err != nil {
 		return Answer{} // too large for the solver, or the end of the context
 	}

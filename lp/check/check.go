@@ -336,7 +336,7 @@ func (k *checker) memberYes() {
 		return
 	}
 	eps := k.c.Question.Margin
-	open := v.open(k.train, eps, func(s uint32) uint32 { return k.taken[s] }, k.byTarget)
+	open := v.open(k.train, func(s uint32) uint32 { return k.taken[s] }, func(uint32) float64 { return eps }, k.byTarget)
 	if len(open) == 0 {
 		return
 	}

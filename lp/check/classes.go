@@ -109,7 +109,7 @@ func (k *checker) classes(v *values) bool {
 	if len(k.found)+k.more > before {
 		return false
 	}
-	for _, p := range v.open(k.relevant, 0, k.sigma, k.byClass) {
+	for _, p := range v.open(k.relevant, k.sigma, func(uint32) float64 { return 0 }, k.byClass) {
 		if !v.exactlyAtLeast(p.Taken, p.Untaken, 0) {
 			k.fail("class", "%s: choice %s is neither tied with choice %s nor proved worse: value difference %s, error bound %.3g",
 				k.name(p.State), k.m.ActionName(p.Untaken), k.m.ActionName(p.Taken), v.gap(p.Taken, p.Untaken), v.slack)

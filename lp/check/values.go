@@ -82,9 +82,9 @@ func (v *values) residual() float64 {
 }
 
 // open returns the pairs of a policy's choice and another one, in the states of a set, for which
-// intervals do not prove Q*(policy) - Q*(other) ≥ least; if that is 0, only those that do not lead
-// alike either (see sameRow). In increasing order.
-func (v *values) open(set sparse.Bitset, least float64, policy func(s uint32) uint32, group func(target uint32) uint32) []Pair {
+// intervals do not prove Q*(policy) - Q*(other) ≥ least(other); where that is 0, only those that do not
+// lead alike either (see sameRow). In increasing order.
+func (v *values) open(set sparse.Bitset, policy func(s uint32) uint32, least func(other uint32) float64, group func(target uint32) uint32) []Pair {
 	found := make([][]Pair, runtime.GOMAXPROCS(0))
 	split(set, func(piece int, set func(yield func(uint32) bool)) {
 		for s := range set {
@@ -95,7 +95,10 @@ func (v *values) open(set sparse.Bitset, least float64, policy func(s uint32) ui
 			taken := policy(s)
 			best := v.expectation(taken).sub(point(v.slack))
 			for a := lo; a < hi; a++ {
-				if a != taken && !(best.sub(v.expectation(a)).lo() >= least) && !(least == 0 && v.k.sameRow(taken, a, group)) {
+				if a == taken {
+					continue
+				}
+				if eps := least(a); !(best.sub(v.expectation(a)).lo() >= eps) && !(eps == 0 && v.k.sameRow(taken, a, group)) {
 					found[piece] = append(found[piece], Pair{s, taken, a})
 				}
 			}
