@@ -13,8 +13,9 @@ import (
 
 type feasibleOptions struct {
 	goalOptions
-	where []string
-	mps   string
+	where  []string
+	solver string
+	mps    string
 }
 
 func newFeasible(s *session) *cobra.Command {
@@ -25,39 +26,71 @@ func newFeasible(s *session) *cobra.Command {
 		Long: `Decides whether some reward with values in [0,1] makes the training policy optimal in every state
 seen in training, by the margin and under the conditions given. r[NAME] is the reward of the state
 of that name, or the common reward of the states that carry that label; r[state:NAME] and
-r[label:NAME] tell them apart. Conditions are linear: 'r[coin] - 2*r[end] >= 0.1'.
-Exit code 0: there is one. 1: there is none. 3: undecided.`,
+r[label:NAME] tell them apart. Conditions are linear: 'r[coin] - 2*r[end] >= 0.1'. --where @FILE reads
+them from a file, one a line (@-: from standard input); empty lines and those that begin with # do
+not count.
+Exit code 0: there is one. 1: there is none, and the answer names conditions and states seen in
+training that clash. 3: undecided.`,
 		Example: "  go run ./cmd/offswitch feasible testdata/worked.drn --where 'r[finish] - r[home] >= 0.1'",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			r := &goalSetReport{Schema: "offswitch.feasible/1", Where: o.where}
-			return s.askGoalSet(c.Context(), args[0], o.goalOptions, r, []string{o.mps}, func(g lp.GoalSet) (lp.Answer, error) {
-				return o.ask(c.Context(), g)
+			conditions, inputs, err := s.readConditions(o.where, args[0] == "-")
+			if err != nil {
+				return err
+			}
+			solver, err := findSolver(o.solver)
+			if err != nil {
+				return err
+			}
+			r := &goalSetReport{Schema: "offswitch.feasible/1"}
+			for _, x := range conditions {
+				r.Where = append(r.Where, x.text)
+			}
+			return s.askGoalSet(c.Context(), args[0], o.goalOptions, r, goalQuestion{
+				inputs: inputs, outputs: []string{o.mps},
+				ask: func(g *lp.GoalSet) (lp.Answer, error) {
+					if err := restrict(g, conditions); err != nil {
+						return lp.Answer{}, err
+					}
+					if err := o.writeMPS(c.Context(), *g); err != nil {
+						return lp.Answer{}, err
+					}
+					return lp.Feasible(c.Context(), *g, solver)
+				},
+				explain: func(g lp.GoalSet, a lp.Answer) {
+					if a.Verdict == lp.No {
+						r.Conflict = newConflictReport(g, lp.WhyNot(c.Context(), g, a.Certificate, solver), conditions)
+					}
+				},
 			})
 		},
 	}
 	o.goalOptions.register(c)
-	c.Flags().StringArrayVar(&o.where, "where", nil, "`CONDITION` on rewards, may be repeated")
+	c.Flags().StringArrayVar(&o.where, "where", nil, "`CONDITION` on rewards, or @FILE of conditions; may be repeated")
+	c.Flags().StringVar(&o.solver, "solver", "", "`SOLVER` of linear programs: "+solverNames+" (default: the best that is built in)")
 	c.Flags().StringVar(&o.mps, "mps", "", "write the linear program to `FILE` for other solvers")
 	return c
 }
 
-func (o *feasibleOptions) ask(ctx context.Context, g lp.GoalSet) (lp.Answer, error) {
-	for _, text := range o.where {
-		x, err := lp.ParseConstraint(g.Model, text)
-		if err != nil {
-			return lp.Answer{}, fmt.Errorf("--where: %w", err)
-		}
-		g.Constraints = append(g.Constraints, x)
+func (o *feasibleOptions) writeMPS(ctx context.Context, g lp.GoalSet) error {
+	if o.mps == "" {
+		return nil
 	}
-	if o.mps != "" {
-		e, err := lp.Encode(g)
-		if err != nil {
-			return lp.Answer{}, err
-		}
-		if err := file.Replace(ctx, o.mps, func(w io.Writer) error { return lp.WriteMPS(w, e.Problem) }); err != nil {
-			return lp.Answer{}, err
-		}
+	e, err := lp.Encode(g)
+	if err != nil {
+		return err
 	}
-	return lp.Feasible(ctx, g, solver)
+	return file.Replace(ctx, o.mps, func(w io.Writer) error { return lp.WriteMPS(w, e.Problem) })
+}
+
+// restrict adds conditions to a goal set.
+func restrict(g *lp.GoalSet, conditions []condition) error {
+	for _, x := range conditions {
+		c, err := lp.ParseConstraint(g.Model, x.text)
+		if err != nil {
+			return fmt.Errorf("%s: %w", x.from, err)
+		}
+		g.Constraints = append(g.Constraints, c)
+	}
+	return nil
 }
