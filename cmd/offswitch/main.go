@@ -40,8 +40,8 @@
 //	largestMargin, relativeMargin          the largest margin found, numerical; in units of return and of the box
 //	unproved                               what the checker missed, when undecided
 //
-// With --time-limit, or interrupted, a command prints what is known by then, and partial says so; what
-// is proved by then is a yes or a no, and anything else is undecided.
+// When interrupted or out of time, analyze, member and feasible print what is known by then. What
+// member and feasible have proved by then stays a yes or a no.
 //
 // verify prints offswitch.verify/1: kind, proved, violations (the first 100, the last then says how many
 // more), total (of all violations). recurrent prints offswitch.recurrent/1:

@@ -135,29 +135,39 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
-// What README shows of the first command is what it prints.
+// What README shows of commands is what they print.
 func TestReadme(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, shown, ok := strings.Cut(string(readme), "    $ go run ./cmd/offswitch analyze testdata/coinrun.umb\n")
-	if !ok {
-		t.Fatal("README does not show the command")
-	}
-	var out, errs bytes.Buffer
-	s := &session{stdout: &out, stderr: &errs}
-	if code := s.run(context.Background(), []string{"analyze", "../../testdata/coinrun.umb"}); code != exitYes {
-		t.Fatalf("exit code %d: %s", code, errs.String())
-	}
-	var want strings.Builder
-	for line := range strings.Lines(out.String()) {
-		if line != "\n" {
-			line = "    " + line
+	for _, x := range []struct {
+		command string
+		args    []string
+		code    int
+	}{
+		{"analyze testdata/coinrun.umb", []string{"analyze", "../../testdata/coinrun.umb"}, exitYes},
+		{"feasible testdata/worked.drn --where 'r[finish] <= 0.1' --where 'r[home] >= 0.5'",
+			[]string{"feasible", "../../testdata/worked.drn", "--where", "r[finish] <= 0.1", "--where", "r[home] >= 0.5"}, exitNo},
+	} {
+		_, shown, ok := strings.Cut(string(readme), "    $ go run ./cmd/offswitch "+x.command+"\n")
+		if !ok {
+			t.Errorf("README does not show %s", x.command)
 		}
-		want.WriteString(line)
-	}
-	if !strings.HasPrefix(shown, want.String()) {
-		t.Errorf("README shows\n%s\nbut the command prints\n%s", shown[:min(len(shown), want.Len())], want.String())
+		var out, errs bytes.Buffer
+		s := &session{stdout: &out, stderr: &errs}
+		if code := s.run(context.Background(), x.args); code != x.code {
+			t.Fatalf("%s: exit code %d: %s", x.command, code, errs.String())
+		}
+		var want strings.Builder
+		for line := range strings.Lines(out.String()) {
+			if line != "\n" {
+				line = "    " + line
+			}
+			want.WriteString(line)
+		}
+		if !strings.HasPrefix(shown, want.String()) {
+			t.Errorf("README shows\n%s\nbut %s prints\n%s", shown[:min(len(shown), want.Len())], x.command, want.String())
+		}
 	}
 }
