@@ -30,9 +30,10 @@ type ConflictPair struct {
 	Against []uint32 // untaken choices that the proof sets against it; none where only the value of the taken one counts
 }
 
-// whyNotBranches bounds the branches of the models of all the goal sets that WhyNot asks Feasible about,
-// added up. Time would make the result depend on the machine.
-const whyNotBranches = 1 << 25
+// whyNotBranches bounds the relevant branches of all the goal sets that WhyNot asks Feasible about, added
+// up: a few seconds to a minute, depending on the solver. A limit of time would make the result depend
+// on the machine.
+const whyNotBranches = 1 << 22
 
 // WhyNot finds a small conflict in a goal set that a certificate proves to be empty, as Feasible returns
 // it. It keeps what the certificate rests on, and then leaves out conditions, half of them at once at
@@ -117,10 +118,14 @@ func (w *whyNot) support() []condition {
 
 // ask asks Feasible about some conditions, unless that takes more than may be spent.
 func (w *whyNot) ask(conditions []condition) Answer {
-	if w.budget -= w.g.Model.NumBranches(); w.budget < 0 || w.ctx.Err() != nil {
+	g := w.goals(conditions)
+	for s := range g.Relevant().All() {
+		w.budget -= len(g.Model.Successors(s))
+	}
+	if w.budget < 0 || w.ctx.Err() != nil {
 		return Answer{}
 	}
-	a, err := Feasible(w.ctx, w.goals(conditions), w.solver)
+	a, err := Feasible(w.ctx, g, w.solver)
 	if err != nil {
 		return Answer{} // too large for the solver, or the end of the context
 	}
