@@ -62,11 +62,19 @@ type checker struct {
 }
 
 func (k *checker) fail(rule, format string, args ...any) {
-	if len(k.found) >= MaxViolations {
-		k.more++
+	if k.enough() {
 		return
 	}
 	k.found = append(k.found, Violation{rule, fmt.Sprintf(format, args...), 1})
+}
+
+// enough reports whether a violation need not be described any more, and then counts it.
+func (k *checker) enough() bool {
+	if len(k.found) < MaxViolations {
+		return false
+	}
+	k.more++
+	return true
 }
 
 func (k *checker) check() {
@@ -347,7 +355,9 @@ func (k *checker) memberYes() {
 		if optimal && k.sameRow(p.Taken, p.Untaken, k.byClass) || v.exactlyAtLeast(p.Taken, p.Untaken, eps) {
 			continue
 		}
-		settled = false
+		if settled = false; k.enough() {
+			continue
+		}
 		k.fail("choice", "%s: choice %s is not proved better than choice %s by %v: value difference %s, error bound %.3g",
 			k.name(p.State), k.m.ActionName(p.Taken), k.m.ActionName(p.Untaken), eps, v.gap(p.Taken, p.Untaken), v.slack)
 	}
