@@ -1,9 +1,12 @@
 package lp
 
 import (
+	"cmp"
 	"context"
+	"math"
 	"slices"
 
+	"offswitch/lp/check"
 	"offswitch/sparse"
 )
 
@@ -13,8 +16,9 @@ type Conflict struct {
 	Pairs       []ConflictPair // in increasing order of states
 	Constraints []int          // positions in GoalSet.Constraints, increasing
 
-	// Proof is about the goal set of these conditions alone, and says that it is empty. It is nil
-	// where that was not proved: then the conditions are those that the proof about the whole goal set rests on.
+	// Proof is about the goal set of these conditions alone (and of states without choices, which are
+	// no condition), and says that it is empty. It is nil where that was not proved: then the
+	// conditions are those that the proof about the whole goal set rests on.
 	Proof *Certificate
 
 	// Open counts the conditions without which it is not known whether there is a reward. 0 means that
@@ -30,17 +34,33 @@ type ConflictPair struct {
 	Against []uint32 // untaken choices that the proof sets against it; none where only the value of the taken one counts
 }
 
-// whyNotBranches bounds the relevant branches of all the goal sets that WhyNot asks Feasible about, added
-// up: a few seconds to a minute, depending on the solver. A limit of time would make the result depend
-// on the machine.
-const whyNotBranches = 1 << 22
+// effort is how hard to try to prove something about some conditions.
+type effort uint8
+
+// The efforts; each includes those before it.
+const (
+	truncate effort = iota // have the multipliers at hand checked, without those of other conditions
+	guess                  // ask Feasible without a solver
+	solve                  // ask it with the solver
+)
+
+// prices are about what the efforts cost a relevant branch, in units of 20 ns.
+var prices = [...]int{truncate: 1, guess: 32, solve: 1024}
+
+// whyNotBudget is what WhyNot may spend unless it is to be thorough, in the same unit: some seconds. A
+// limit of time would make the result depend on the machine.
+const whyNotBudget = 1 << 28
 
 // WhyNot finds a small conflict in a goal set that a certificate proves to be empty, as Feasible returns
-// it. It keeps what the certificate rests on, and then leaves out conditions, half of them at once at
-// first and in the end one by one, wherever Feasible still proves that there is no reward. Where the
-// context ends, or a large model makes this too slow, the conflict is as small as it has become.
-func WhyNot(ctx context.Context, g GoalSet, proof *Certificate, solver Solver) Conflict {
-	w := &whyNot{ctx: ctx, g: g, solver: solver, budget: whyNotBranches, proof: proof, needed: make(map[condition]bool)}
+// it. It leaves out what the certificate does not rest on, then the conditions with the smallest
+// multipliers, many at once, and in the end single ones, as long as Feasible still proves that there
+// is no reward. It stops where the context ends, and, unless it is thorough, where that takes long, as
+// in large models; the conflict is as small then as it has become.
+func WhyNot(ctx context.Context, g GoalSet, proof *Certificate, solver Solver, thorough bool) Conflict {
+	w := &whyNot{ctx: ctx, g: g, solver: solver, budget: whyNotBudget, proof: proof}
+	if thorough {
+		w.budget = math.MaxInt
+	}
 	for s := range g.Train.All() {
 		if !g.Model.Terminal(s) {
 			w.kept = append(w.kept, s)
@@ -49,15 +69,15 @@ func WhyNot(ctx context.Context, g GoalSet, proof *Certificate, solver Solver) C
 	for i := range g.Constraints {
 		w.kept = append(w.kept, condition(g.Model.NumStates()+i))
 	}
-	support := w.support()
-	if w.narrow(support) == Undecided {
-		return w.conflict(support, nil)
+	for most := truncate; most <= solve; most++ {
+		w.lighten(most)
 	}
-	for size := len(w.kept) / 2; size > 1; size /= 2 {
-		w.leaveOut(size)
+	w.settle()
+	if support := w.support(); w.proof == proof && len(support) < len(w.kept) {
+		return w.conflict(support, nil, nil)
 	}
-	w.leaveOut(1)
-	return w.conflict(w.kept, w.proof)
+	needed := w.leaveOut()
+	return w.conflict(w.kept, w.proof, needed)
 }
 
 // condition is a state of S_train that has choices, or the number of states plus the position of a
@@ -71,7 +91,6 @@ type whyNot struct {
 	budget int
 	kept   []condition // which clash, increasing
 	proof  *Certificate
-	needed map[condition]bool // those without which there is a reward
 }
 
 // goals returns the goal set of some conditions.
@@ -88,84 +107,167 @@ func (w *whyNot) goals(conditions []condition) GoalSet {
 	return g
 }
 
-// support returns the conditions kept that the proof rests on: where an inequality between values has a
-// multiplier, it holds whatever is taken, so that only an equality of the taken choice, or a
-// margin, makes a condition of a state.
-func (w *whyNot) support() []condition {
-	m, used := w.g.Model, sparse.NewBitset(w.g.Model.NumStates())
+// weights returns, for each condition kept, the greatest multiplier of it that the proof rests on:
+// where an inequality between values has a multiplier, it holds whatever is taken, so that only the
+// equality of the taken choice, or a margin, makes a condition of a state.
+func (w *whyNot) weights() []float64 {
+	m := w.g.Model
+	state := make([]float64, m.NumStates())
 	for i, c := range w.proof.Choices {
 		s, y := m.ChoiceState(c), w.proof.ChoiceY[i]
-		if c == w.g.Policy[s] && y < 0 || c != w.g.Policy[s] && y > 0 && w.g.Margin > 0 {
-			used.Set(s)
+		if c == w.g.Policy[s] {
+			state[s] = max(state[s], -y)
+		} else if w.g.Margin > 0 {
+			state[s] = max(state[s], y)
 		}
 	}
-	var support []condition
+	weights := make([]float64, len(w.kept))
 	constraint := 0
-	for _, c := range w.kept {
-		if int(c) < m.NumStates() {
-			if used.Has(c) {
-				support = append(support, c)
-			}
+	for i, c := range w.kept {
+		if int(c) < len(state) {
+			weights[i] = state[c]
 			continue
 		}
-		if w.proof.ConstraintY[constraint] != 0 {
-			support = append(support, c)
+		weights[i] = math.Abs(w.proof.ConstraintY[constraint])
+		for _, t := range w.g.Constraints[int(c)-len(state)].Terms {
+			if t.Label != nil { // which ties rewards, whatever the multiplier
+				weights[i] = max(weights[i], math.SmallestNonzeroFloat64)
+			}
 		}
 		constraint++
+	}
+	return weights
+}
+
+// support returns the conditions that the proof rests on, those of smaller multipliers first.
+func (w *whyNot) support() []condition {
+	weights := w.weights()
+	var places []int
+	for i, x := range weights {
+		if x > 0 {
+			places = append(places, i)
+		}
+	}
+	slices.SortStableFunc(places, func(i, j int) int { return cmp.Compare(weights[i], weights[j]) })
+	support := make([]condition, len(places))
+	for k, i := range places {
+		support[k] = w.kept[i]
 	}
 	return support
 }
 
-// ask asks Feasible about some conditions, unless that takes more than may be spent.
-func (w *whyNot) ask(conditions []condition) Answer {
+// narrow finds out about some of the conditions kept, as far as there is anything left to spend on it,
+// and keeps only them when they clash.
+func (w *whyNot) narrow(conditions []condition, most effort) Verdict {
+	conditions = slices.Sorted(slices.Values(conditions))
 	g := w.goals(conditions)
-	for s := range g.Relevant().All() {
-		w.budget -= len(g.Model.Successors(s))
+	relevant := g.Relevant()
+	branches := 0
+	for s := range relevant.All() {
+		branches += len(g.Model.Successors(s))
 	}
-	if w.budget < 0 || w.ctx.Err() != nil {
+	for e := truncate; e <= most; e++ {
+		cost := branches * prices[e]
+		if w.budget < cost || w.ctx.Err() != nil {
+			return Undecided
+		}
+		w.budget -= cost
+		a := w.try(conditions, g, relevant, e)
+		if a.Verdict == No {
+			w.kept, w.proof = conditions, a.Certificate
+		}
+		if a.Verdict != Undecided {
+			return a.Verdict
+		}
+	}
+	return Undecided
+}
+
+func (w *whyNot) try(conditions []condition, g GoalSet, relevant sparse.Bitset, e effort) (a Answer) {
+	var err error
+	switch e {
+	case truncate:
+		if c := w.truncated(conditions, g, relevant); len(check.Check(g.Model, c)) == 0 {
+			a.Verdict, a.Certificate = No, c
+		}
+	case guess:
+		a, err = Feasible(w.ctx, g, nil)
+	case solve:
+		a, err = Feasible(w.ctx, g, w.solver)
+	}
+	if err != nil { // too large for the solver, or the end of the context
 		return Answer{}
-	}
-	a, err := Feasible(w.ctx, g, w.solver)
-	if err != nil {
-		return Answer{} // too large for the solver, or the end of the context
 	}
 	return a
 }
 
-// narrow asks about some of the conditions kept. When these clash too, it keeps only them, and of
-// them only what the proof rests on, as long as that has a proof of its own.
-func (w *whyNot) narrow(conditions []condition) Verdict {
-	a := w.ask(conditions)
-	if a.Verdict != No {
-		return a.Verdict
-	}
-	for a.Verdict == No {
-		w.kept, w.proof = conditions, a.Certificate
-		if conditions = w.support(); len(conditions) == len(w.kept) {
-			break
+// truncated returns what the proof says of some of the conditions kept, whose goal set is g.
+func (w *whyNot) truncated(conditions []condition, g GoalSet, relevant sparse.Bitset) *Certificate {
+	c := check.New(g.Model, check.Infeasible, g.question())
+	for i, a := range w.proof.Choices {
+		s, y := g.Model.ChoiceState(a), w.proof.ChoiceY[i]
+		if relevant.Has(s) && (y > 0 || g.Train.Has(s)) {
+			c.Choices, c.ChoiceY = append(c.Choices, a), append(c.ChoiceY, y)
 		}
-		a = w.ask(conditions)
 	}
-	return No
+	for i, s := range w.proof.Terminals {
+		if relevant.Has(s) {
+			c.Terminals, c.TerminalY = append(c.Terminals, s), append(c.TerminalY, w.proof.TerminalY[i])
+		}
+	}
+	constraint := 0
+	for _, x := range w.kept {
+		if int(x) < g.Model.NumStates() {
+			continue
+		}
+		if _, ok := slices.BinarySearch(conditions, x); ok {
+			c.ConstraintY = append(c.ConstraintY, w.proof.ConstraintY[constraint])
+		}
+		constraint++
+	}
+	return c
 }
 
-// leaveOut tries to do without so many of the conditions kept at a time.
-func (w *whyNot) leaveOut(size int) {
-	for out := range slices.Chunk(slices.Clone(w.kept), size) {
-		var rest []condition
-		for _, c := range w.kept {
-			if c < out[0] || c > out[len(out)-1] {
-				rest = append(rest, c)
-			}
-		}
-		if len(rest) < len(w.kept) && w.narrow(rest) == Yes && size == 1 {
-			w.needed[out[0]] = true
+// lighten leaves out the conditions of the smallest multipliers, half of all at first.
+func (w *whyNot) lighten(most effort) {
+	for size := len(w.support()) / 2; size > 0; {
+		if w.narrow(w.support()[size:], most) == No {
+			size = min(size, len(w.support())/2)
+		} else {
+			size /= 2
 		}
 	}
+}
+
+// settle leaves out what the proof does not rest on, as long as the rest has a proof of its own.
+func (w *whyNot) settle() {
+	for {
+		if s := w.support(); len(s) == len(w.kept) || w.narrow(s, solve) != No {
+			return
+		}
+	}
+}
+
+// leaveOut tries to do without each of the conditions. It returns those without which there is a reward.
+func (w *whyNot) leaveOut() (needed map[condition]bool) {
+	needed = make(map[condition]bool)
+	for _, c := range w.support() {
+		place, ok := slices.BinarySearch(w.kept, c)
+		if !ok {
+			continue
+		}
+		switch w.narrow(slices.Delete(slices.Clone(w.kept), place, place+1), solve) {
+		case Yes:
+			needed[c] = true
+		case No:
+			w.settle()
+		}
+	}
+	return needed
 }
 
 // conflict describes what clashes, in the end.
-func (w *whyNot) conflict(conditions []condition, proof *Certificate) Conflict {
+func (w *whyNot) conflict(conditions []condition, proof *Certificate, needed map[condition]bool) Conflict {
 	c := Conflict{Proof: proof}
 	m, n := w.g.Model, w.g.Model.NumStates()
 	against := make(map[uint32][]uint32)
@@ -174,8 +276,8 @@ func (w *whyNot) conflict(conditions []condition, proof *Certificate) Conflict {
 			against[s] = append(against[s], a)
 		}
 	}
-	for _, x := range conditions {
-		if !w.needed[x] {
+	for _, x := range slices.Sorted(slices.Values(conditions)) {
+		if !needed[x] {
 			c.Open++
 		}
 		if int(x) < n {

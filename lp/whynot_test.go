@@ -50,17 +50,18 @@ func TestWhyNot(t *testing.T) {
 	irreducible, smaller := 0, 0
 	for range sets {
 		g, proof := empty(t, rng)
-		c := lp.WhyNot(context.Background(), g, proof, simplex.Solver{})
+		c := lp.WhyNot(context.Background(), g, proof, simplex.Solver{}, true)
 		conditions := len(c.Pairs) + len(c.Constraints)
 		if c.Proof == nil || conditions == 0 {
 			t.Fatalf("%+v", c)
 		}
 		r := reduced(g, c, -1)
 		accepted(t, g.Model, c.Proof)
-		if q := c.Proof.Question; c.Proof.Kind != check.Infeasible || len(q.Train) != len(c.Pairs) || len(q.Constraints) != len(c.Constraints) {
+		train := slices.DeleteFunc(slices.Clone(c.Proof.Question.Train), g.Model.Terminal)
+		if c.Proof.Kind != check.Infeasible || len(train) != len(c.Pairs) || len(c.Proof.Question.Constraints) != len(c.Constraints) {
 			t.Fatalf("the proof is about another question: %+v", c)
 		}
-		for i, s := range c.Proof.Question.Train {
+		for i, s := range train {
 			if p := c.Pairs[i]; s != p.State || !g.Train.Has(s) || g.Policy[s] != p.Taken || slices.Contains(p.Against, p.Taken) {
 				t.Fatalf("the proof is about other pairs: %+v", c)
 			}
@@ -90,7 +91,7 @@ func TestWhyNot(t *testing.T) {
 		}
 	}
 	t.Logf("%d conflicts, %d irreducible, %d smaller than the goal set", sets, irreducible, smaller)
-	if irreducible < sets*9/10 || smaller < sets/2 {
+	if irreducible < sets*4/5 || smaller < sets/2 {
 		t.Errorf("%d conflicts, %d irreducible, %d smaller than the goal set", sets, irreducible, smaller)
 	}
 }
@@ -103,7 +104,7 @@ func (refusing) Solve(context.Context, *lp.Problem) (lp.Result, error) {
 	return lp.Result{}, errors.New("too large")
 }
 
-// Without a solver the conflict is what the proof rests on, and says so.
+// Without a solver, and without time, the conflict says what is not known of it.
 func TestWhyNotWithoutSolver(t *testing.T) {
 	b := sparse.NewBuilder(2)
 	b.AddChoice(0, "stay", sparse.Branch{Target: 0, Probability: 1})
@@ -123,17 +124,17 @@ func TestWhyNotWithoutSolver(t *testing.T) {
 	if err != nil || a.Verdict != lp.No {
 		t.Fatal(a.Verdict, err)
 	}
-	c := lp.WhyNot(context.Background(), g, a.Certificate, refusing{})
-	if c.Proof != nil || c.Open != 3 || len(c.Pairs) != 1 || !slices.Equal(c.Constraints, []int{0, 1}) {
+	c := lp.WhyNot(context.Background(), g, a.Certificate, refusing{}, false)
+	if c.Proof == nil || c.Open != 1 || len(c.Pairs) != 1 || !slices.Equal(c.Constraints, []int{0, 1}) {
 		t.Errorf("%+v", c)
 	}
-	c = lp.WhyNot(context.Background(), g, a.Certificate, simplex.Solver{})
+	c = lp.WhyNot(context.Background(), g, a.Certificate, simplex.Solver{}, false)
 	if c.Proof == nil || c.Open != 0 || len(c.Pairs) != 1 || !slices.Equal(c.Pairs[0].Against, []uint32{0}) || !slices.Equal(c.Constraints, []int{0, 1}) {
 		t.Errorf("%+v", c)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if c := lp.WhyNot(ctx, g, a.Certificate, simplex.Solver{}); c.Proof != nil || c.Open != 3 {
+	if c := lp.WhyNot(ctx, g, a.Certificate, simplex.Solver{}, false); c.Proof != nil || c.Open != 3 {
 		t.Errorf("%+v", c)
 	}
 }
@@ -153,7 +154,7 @@ func TestWhyNotWithoutTraining(t *testing.T) {
 	if err != nil || a.Verdict != lp.No {
 		t.Fatal(a.Verdict, err)
 	}
-	if c := lp.WhyNot(context.Background(), g, a.Certificate, simplex.Solver{}); c.Proof == nil || c.Open != 0 || c.Pairs != nil || len(c.Constraints) != 1 {
+	if c := lp.WhyNot(context.Background(), g, a.Certificate, simplex.Solver{}, false); c.Proof == nil || c.Open != 0 || c.Pairs != nil || len(c.Constraints) != 1 {
 		t.Errorf("%+v", c)
 	}
 }

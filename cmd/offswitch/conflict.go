@@ -61,9 +61,9 @@ func (r *conflictReport) write(w io.Writer) {
 	case r.Irreducible:
 		fmt.Fprintf(w, "conflict   there is no reward for these, but one as soon as any of them is left out (proved)\n")
 	case r.Proved:
-		fmt.Fprintf(w, "conflict   there is no reward for these (proved); of %d it is not known whether one is found without them\n", r.Open)
+		fmt.Fprintf(w, "conflict   there is no reward for these (proved); of %d it is not known whether they are needed\n", r.Open)
 	default:
-		fmt.Fprintf(w, "conflict   the proof rests on these; fewer may do, which takes too long to find out\n")
+		fmt.Fprintf(w, "conflict   the proof rests on these; fewer may do (--thorough takes the time to find out)\n")
 	}
 	shown := 0
 	show := func(format string, args ...any) {

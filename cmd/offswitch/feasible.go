@@ -13,9 +13,10 @@ import (
 
 type feasibleOptions struct {
 	goalOptions
-	where  []string
-	solver string
-	mps    string
+	where    []string
+	solver   string
+	mps      string
+	thorough bool
 }
 
 func newFeasible(s *session) *cobra.Command {
@@ -59,7 +60,7 @@ training that clash. 3: undecided.`,
 				},
 				explain: func(g lp.GoalSet, a lp.Answer) {
 					if a.Verdict == lp.No {
-						r.Conflict = newConflictReport(g, lp.WhyNot(c.Context(), g, a.Certificate, solver), conditions)
+						r.Conflict = newConflictReport(g, lp.WhyNot(c.Context(), g, a.Certificate, solver, o.thorough), conditions)
 					}
 				},
 			})
@@ -68,6 +69,7 @@ training that clash. 3: undecided.`,
 	o.goalOptions.register(c)
 	c.Flags().StringArrayVar(&o.where, "where", nil, "`CONDITION` on rewards, or @FILE of conditions; may be repeated")
 	c.Flags().StringVar(&o.solver, "solver", "", "`SOLVER` of linear programs: "+solverNames+" (default: the best that is built in)")
+	c.Flags().BoolVar(&o.thorough, "thorough", false, "where there is none, take the time to leave out every condition that is not needed for that")
 	c.Flags().StringVar(&o.mps, "mps", "", "write the linear program to `FILE` for other solvers")
 	return c
 }
