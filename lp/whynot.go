@@ -162,10 +162,7 @@ func (w *whyNot) narrow(conditions []condition, most effort) Verdict {
 	conditions = slices.Sorted(slices.Values(conditions))
 	g := w.goals(conditions)
 	relevant := g.Relevant()
-	branches := 0
-	for s := range relevant.All() {
-		branches += len(g.Model.Successors(s))
-	}
+	branches := w.branches(relevant)
 	for e := truncate; e <= most; e++ {
 		cost := branches * prices[e]
 		if w.budget < cost || w.ctx.Err() != nil {
@@ -183,6 +180,16 @@ func (w *whyNot) narrow(conditions []condition, most effort) Verdict {
 	return Undecided
 }
 
+// branches returns the number of branches of a set of states.
+func (w *whyNot) branches(set sparse.Bitset) int {
+	n := 0
+	for s := range set.All() {
+		n += len(w.g.Model.Successors(s))
+	}
+	return n
+}
+
+// try proves what it can about a goal set with an effort.
 func (w *whyNot) try(conditions []condition, g GoalSet, relevant sparse.Bitset, e effort) (a Answer) {
 	var err error
 	switch e {
@@ -256,14 +263,74 @@ func (w *whyNot) leaveOut() (needed map[condition]bool) {
 		if !ok {
 			continue
 		}
-		switch w.narrow(slices.Delete(slices.Clone(w.kept), place, place+1), solve) {
+		rest := slices.Delete(slices.Clone(w.kept), place, place+1)
+		switch w.narrow(rest, solve) {
 		case Yes:
 			needed[c] = true
 		case No:
 			w.settle()
+		case Undecided:
+			needed[c] = w.memberWithout(c, rest)
 		}
 	}
 	return needed
+}
+
+// memberWithout looks for a reward without one condition in smaller goal sets than that of the rest, in
+// which the policy is also followed from there on, and takes another choice in the state left out. Then
+// S_train is closed, so that the solver's rewards are members.
+func (w *whyNot) memberWithout(out condition, rest []condition) bool {
+	if int(out) >= w.g.Model.NumStates() {
+		return w.closedMember(rest, w.g.Policy)
+	}
+	lo, hi := w.g.Model.Choices(out)
+	for c := lo; c < hi; c++ {
+		policy := slices.Clone(w.g.Policy)
+		policy[out] = c
+		if c != w.g.Policy[out] && w.closedMember(rest, policy) {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *whyNot) closedMember(conditions []condition, policy []uint32) bool {
+	g := w.goals(conditions)
+	g.Policy = policy
+	if !w.follow(&g) {
+		return false
+	}
+	cost := w.branches(g.Relevant()) * prices[solve]
+	if w.budget < cost || w.ctx.Err() != nil {
+		return false
+	}
+	w.budget -= cost
+	a, err := Feasible(w.ctx, g, w.solver)
+	return err == nil && a.Verdict == Yes
+}
+
+// follow adds to S_train what the policy visits from there, and reports whether it says what to do there.
+func (w *whyNot) follow(g *GoalSet) bool {
+	var queue []uint32
+	for s := range g.Train.All() {
+		queue = append(queue, s)
+	}
+	for i := 0; i < len(queue); i++ {
+		s := queue[i]
+		if !w.g.Train.Has(s) {
+			return false
+		}
+		if g.Model.Terminal(s) {
+			continue
+		}
+		for _, t := range g.Model.Targets(g.Policy[s]) {
+			if !g.Train.Has(t) {
+				g.Train.Set(t)
+				queue = append(queue, t)
+			}
+		}
+	}
+	return true
 }
 
 // conflict describes what clashes, in the end.
