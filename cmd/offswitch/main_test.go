@@ -171,3 +171,17 @@ func TestReadme(t *testing.T) {
 		}
 	}
 }
+
+// CLP is there when it is built in, and otherwise the error says how to get it.
+func TestSolverCLP(t *testing.T) {
+	s, err := findSolver("clp")
+	if clpSolver == nil {
+		if err == nil || !strings.Contains(err.Error(), "-tags clp") {
+			t.Errorf("error %v", err)
+		}
+		return
+	}
+	if err != nil || s.Name() != "CLP" {
+		t.Errorf("%v, %v", s, err)
+	}
+}
