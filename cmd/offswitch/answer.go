@@ -92,7 +92,7 @@ func apart(outputs, inputs []string) error {
 type goalQuestion struct {
 	inputs, outputs []string                               // files beside the model and the certificate
 	ask             func(g *lp.GoalSet) (lp.Answer, error) // may restrict the goal set
-	explain         func(g lp.GoalSet, a lp.Answer)        // adds to the report of a proved answer; may be nil
+	explain         func(g lp.GoalSet, a lp.Answer) error  // adds to the report of a proved answer; may be nil
 }
 
 // askGoalSet finds the training-compatible goal set, asks about it, and reports the answer. r holds
@@ -115,20 +115,27 @@ func (s *session) askGoalSet(ctx context.Context, path string, o goalOptions, r 
 	}
 	if a.Verdict != lp.Undecided {
 		s.keepReport(o, *r, g.Model, func() lp.Answer { return a })
-		if o.certificate != "" {
-			// The proof of an answer that is given belongs to it, even when time is up.
-			err := s.whole(func() error { return file.Replace(context.WithoutCancel(ctx), o.certificate, a.Certificate.Write) })
-			if err != nil {
-				return err
-			}
+		if err := s.writeCertificate(ctx, o.certificate, a.Certificate); err != nil {
+			return err
 		}
 		if q.explain != nil {
-			q.explain(g, a)
+			if err := q.explain(g, a); err != nil {
+				return err
+			}
 		}
 	}
 	r.fill(g.Model, a, s.begun)
 	s.code = exitCode(a.Verdict)
 	return s.answer(o.json, r, func(w io.Writer) error { return r.write(w, g.Model, a.Frontier) })
+}
+
+// writeCertificate writes a certificate, if there is one and it is wanted. It belongs to an answer that
+// is given, even when time is up.
+func (s *session) writeCertificate(ctx context.Context, path string, c *lp.Certificate) error {
+	if path == "" || c == nil {
+		return nil
+	}
+	return s.whole(func() error { return file.Replace(context.WithoutCancel(ctx), path, c.Write) })
 }
 
 // keepReport keeps a report of the answer that there is when time is up.

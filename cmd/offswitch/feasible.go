@@ -17,6 +17,7 @@ type feasibleOptions struct {
 	solver   string
 	mps      string
 	thorough bool
+	conflict string
 }
 
 func newFeasible(s *session) *cobra.Command {
@@ -48,7 +49,7 @@ training that clash. 3: undecided.`,
 				r.Where = append(r.Where, x.text)
 			}
 			return s.askGoalSet(c.Context(), args[0], o.goalOptions, r, goalQuestion{
-				inputs: inputs, outputs: []string{o.mps},
+				inputs: inputs, outputs: []string{o.mps, o.conflict},
 				ask: func(g *lp.GoalSet) (lp.Answer, error) {
 					if err := restrict(g, conditions); err != nil {
 						return lp.Answer{}, err
@@ -58,10 +59,13 @@ training that clash. 3: undecided.`,
 					}
 					return lp.Feasible(c.Context(), *g, solver)
 				},
-				explain: func(g lp.GoalSet, a lp.Answer) {
-					if a.Verdict == lp.No {
-						r.Conflict = newConflictReport(g, lp.WhyNot(c.Context(), g, a.Certificate, solver, o.thorough), conditions)
+				explain: func(g lp.GoalSet, a lp.Answer) error {
+					if a.Verdict != lp.No {
+						return nil
 					}
+					found := lp.WhyNot(c.Context(), g, a.Certificate, solver, o.thorough)
+					r.Conflict = newConflictReport(g, found, conditions)
+					return s.writeCertificate(c.Context(), o.conflict, found.Proof)
 				},
 			})
 		},
@@ -70,6 +74,7 @@ training that clash. 3: undecided.`,
 	c.Flags().StringArrayVar(&o.where, "where", nil, "`CONDITION` on rewards, or @FILE of conditions; may be repeated")
 	c.Flags().StringVar(&o.solver, "solver", "", "`SOLVER` of linear programs: "+solverNames+" (default: the best that is built in)")
 	c.Flags().BoolVar(&o.thorough, "thorough", false, "where there is none, take the time to leave out every condition that is not needed for that")
+	c.Flags().StringVar(&o.conflict, "conflict", "", "write what proves that the conditions named have no reward to `FILE`")
 	c.Flags().StringVar(&o.mps, "mps", "", "write the linear program to `FILE` for other solvers")
 	return c
 }
