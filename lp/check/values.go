@@ -49,11 +49,11 @@ func (k *checker) newValues() *values {
 	return v
 }
 
-// split has the states of a set worked on in pieces, on all cores; pieces are numbered from 0 in the
-// order of their states, and at most as many as it returns.
-func split(set sparse.Bitset, work func(piece int, set func(yield func(uint32) bool))) (pieces int) {
+// split has the states of a set worked on in pieces, on all cores. Pieces are numbered from 0 in the
+// order of their states, and there are at most GOMAXPROCS.
+func split(set sparse.Bitset, work func(piece int, set func(yield func(uint32) bool))) {
 	const words = 1 << 8 // of a bitset, in a piece that is worth a goroutine
-	pieces = min(runtime.GOMAXPROCS(0), 1+len(set)/words)
+	pieces := min(runtime.GOMAXPROCS(0), 1+len(set)/words)
 	var wait sync.WaitGroup
 	for p := range pieces {
 		from, to := len(set)*p/pieces, len(set)*(p+1)/pieces
@@ -64,7 +64,6 @@ func split(set sparse.Bitset, work func(piece int, set func(yield func(uint32) b
 		})
 	}
 	wait.Wait()
-	return pieces
 }
 
 // residual returns a bound of ρ, +Inf when there is none.
