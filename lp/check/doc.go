@@ -69,6 +69,6 @@
 // # Arithmetic
 //
 // Sums are float64 with a bound of their error, which is 0 where they are exact (see interval.go).
-// Where they leave an inequality open and the region has at most ExactBranches branches, it is decided with math/big.
-// Constraints and equal distributions are always decided exactly.
+// Where they leave an inequality open and the region has at most ExactBranches branches, it is decided
+// with math/big. Constraints and equal distributions are always decided exactly.
 package check
