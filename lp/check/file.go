@@ -73,7 +73,7 @@ func (c *Certificate) vectors(states, choices int) []vector {
 //
 // and so does plain Python, with zipfile and array, past the first 128 bytes of a vector. The same
 // certificate gives the same bytes. Write fails when a number of the object is not finite or a choice
-// is none. It compresses about 100 MB/s.
+// is none. It compresses some hundred MB a second.
 func (c *Certificate) Write(w io.Writer) error {
 	object, err := json.Marshal(c)
 	if err == nil && len(object) > objectLimit {
