@@ -32,7 +32,7 @@ type Certificate = check.Certificate
 type GoalSet struct {
 	Model       *sparse.MDP
 	Discount    float64       // γ, in [0,1)
-	Train       sparse.Bitset // S_train, not empty
+	Train       sparse.Bitset // S_train; when it is empty, only the box and the constraints count
 	Policy      []uint32      // taken choice of each state of S_train (anything where terminal), len NumStates; the rest is ignored
 	Margin      float64       // ε ≥ 0, in units of return; the paper's goal set has 0
 	Weak        sparse.Bitset // untaken choices that need no margin, by choice, len of NumChoices; others are ignored; nil: none
@@ -70,8 +70,6 @@ func (g *GoalSet) validate() error {
 		return fmt.Errorf("margin %v is not a finite number of at least 0", g.Margin)
 	case !(lower <= upper) || math.IsInf(lower, 0) || math.IsInf(upper, 0):
 		return fmt.Errorf("[%v,%v] is not a finite box of rewards", lower, upper)
-	case g.Train.First() == sparse.None:
-		return fmt.Errorf("the set S_train is empty")
 	}
 	for s := range g.Train.All() {
 		lo, hi := g.Model.Choices(s)

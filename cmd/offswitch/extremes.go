@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"offswitch/lp"
-	"offswitch/sparse/file"
 )
 
 // extremeOptions are the flags of feasible about features, and about how far goal sets go.
@@ -86,65 +85,64 @@ func (o *extremeOptions) depend(g *lp.GoalSet) error {
 	return nil
 }
 
-// ask asks what the flags say and reports how far the goal set goes.
-func (o *extremeOptions) ask(ctx context.Context, g lp.GoalSet, solver lp.Solver, r *goalSetReport) (lp.Answer, error) {
+// asked reports whether the flags ask for any extreme.
+func (o *extremeOptions) asked() bool { return o.maxMargin || len(o.ranges) > 0 }
+
+// askExtremes reports how far the goal set goes. Where only the ties of a range's label leave no reward,
+// it returns the condition that makes them.
+func (s *session) askExtremes(ctx context.Context, o extremeOptions, g lp.GoalSet, solver lp.Solver, r *goalSetReport) (a lp.Answer, ties *condition, err error) {
 	var of []lp.Feature
 	for _, name := range o.ranges {
 		f, err := lp.ParseFeature(g.Model, name)
 		if err != nil {
-			return lp.Answer{}, fmt.Errorf("--range: %w", err)
+			return a, nil, fmt.Errorf("--range: %w", err)
 		}
 		of = append(of, f)
 	}
-	r.Features = o.features
-	var a lp.Answer
-	var err error
-	switch {
-	case o.maxMargin:
+	if o.maxMargin {
 		var e lp.Extreme
-		if a, e, err = lp.LargestMargin(ctx, g, solver); err == nil && a.Verdict != lp.No {
-			r.Extremes = append(r.Extremes, extremeReport{Of: "margin", Greatest: boundReport{finiteOrNil(e.Value), finiteOrNil(e.Limit)}})
-			err = o.write(ctx, "margin", e)
+		if a, e, err = lp.LargestMargin(ctx, g, solver); err != nil || a.Verdict == lp.No {
+			return a, nil, err
 		}
-	case len(of) == 0:
-		return lp.Feasible(ctx, g, solver)
+		r.Extremes = append(r.Extremes, extremeReport{Of: "margin", Greatest: newBoundReport(e)})
+		if err := s.writeProofs(ctx, o.proofs, "margin", e); err != nil {
+			return a, nil, err
+		}
 	}
 	for i, f := range of {
-		if err != nil || a.Verdict == lp.No {
-			break
-		}
 		var least, greatest lp.Extreme
-		if a, least, greatest, err = lp.Range(ctx, g, f, solver); err != nil || a.Verdict == lp.No {
-			break
+		if a, least, greatest, err = lp.Range(ctx, g, f, solver); err != nil {
+			return a, nil, err
 		}
-		r.Extremes = append(r.Extremes, extremeReport{
-			Of: f.Name, Least: &boundReport{finiteOrNil(least.Value), finiteOrNil(least.Limit)},
-			Greatest: boundReport{finiteOrNil(greatest.Value), finiteOrNil(greatest.Limit)},
-		})
-		if err = o.write(ctx, fmt.Sprintf("range%d-least", i+1), least); err == nil {
-			err = o.write(ctx, fmt.Sprintf("range%d-greatest", i+1), greatest)
+		if a.Verdict == lp.No {
+			return a, &condition{a.Certificate.Question.Constraints[len(g.Constraints)], "--range"}, nil
+		}
+		low := newBoundReport(least)
+		r.Extremes = append(r.Extremes, extremeReport{Of: f.Name, Least: &low, Greatest: newBoundReport(greatest)})
+		name := fmt.Sprintf("range%d-", i+1)
+		if err := s.writeProofs(ctx, o.proofs, name+"least", least); err != nil {
+			return a, nil, err
+		}
+		if err := s.writeProofs(ctx, o.proofs, name+"greatest", greatest); err != nil {
+			return a, nil, err
 		}
 	}
-	return a, err
+	return a, nil, nil
 }
 
-// write writes the proofs of an extreme.
-func (o *extremeOptions) write(ctx context.Context, name string, e lp.Extreme) error {
-	if o.proofs == "" {
+// writeProofs writes the proofs of an extreme to a directory, if there is one.
+func (s *session) writeProofs(ctx context.Context, directory, name string, e lp.Extreme) error {
+	if directory == "" {
 		return nil
 	}
-	for _, x := range []struct {
-		what  string
-		proof *lp.Certificate
-	}{{"attained", e.Member}, {"limit", e.Beyond}} {
-		if x.proof == nil {
-			continue
-		}
-		if err := file.Replace(ctx, filepath.Join(o.proofs, name+"-"+x.what), x.proof.Write); err != nil {
-			return err
-		}
+	if err := s.writeCertificate(ctx, filepath.Join(directory, name+"-attained"), e.Member); err != nil {
+		return err
 	}
-	return nil
+	return s.writeCertificate(ctx, filepath.Join(directory, name+"-limit"), e.Beyond)
+}
+
+func newBoundReport(e lp.Extreme) boundReport {
+	return boundReport{finiteOrNil(e.Value), finiteOrNil(e.Limit)}
 }
 
 func (x *extremeReport) write(w io.Writer) {

@@ -23,12 +23,15 @@ func newMember(s *session) *cobra.Command {
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			r := &goalSetReport{Schema: "offswitch.member/1", Goal: o.goal}
-			return s.askGoalSet(c.Context(), args[0], o.goalOptions, r, nil, func(g lp.GoalSet) (lp.Answer, error) {
-				theta, err := readGoal(g.Model, o.goal)
-				if err != nil {
-					return lp.Answer{}, err
-				}
-				return lp.Member(c.Context(), g, theta)
+			return s.askGoalSet(c.Context(), args[0], o.goalOptions, r, goalQuestion{
+				inputs: []string{o.goal},
+				ask: func(g *lp.GoalSet) (lp.Answer, error) {
+					theta, err := readGoal(g.Model, o.goal)
+					if err != nil {
+						return lp.Answer{}, err
+					}
+					return lp.Member(c.Context(), *g, theta)
+				},
 			})
 		},
 	}

@@ -6,7 +6,7 @@
 //
 // # The question
 //
-// S_train is a set of states, π their taken choices, γ the discount, ε ≥ 0 a margin, [l,u] a box,
+// S_train is a set of states, maybe empty, π their taken choices, γ the discount, ε ≥ 0 a margin, [l,u] a box,
 // plus linear constraints on θ. A reward θ belongs to the goal set G when it lies in the box,
 // meets the constraints, and for every state s of S_train and every untaken choice a
 //
@@ -74,7 +74,7 @@
 //
 // # Arithmetic
 //
-// Sums are intervals of float64 that are rounded outwards (see interval.go). Where they leave an
-// inequality open and the region has at most ExactBranches branches, it is decided with math/big.
-// Constraints and equal distributions are always decided exactly.
+// Sums are float64 with a bound of their error, which is 0 where they are exact (see interval.go).
+// Where they leave an inequality open and the region has at most ExactBranches branches, it is decided
+// with math/big. Constraints and equal distributions are always decided exactly.
 package check
