@@ -1,4 +1,4 @@
-# make test    everything that has to pass, as .ci/run runs it; installs CLP where it is missing
+# make test    everything that has to pass, as .ci/run runs it; installs CLP and GLPK where they are missing
 # make bench   the benchmarks at small sizes
 # make bench-table   measures the tables of bench/README.md (those that match TABLES), models up to LARGEST states
 # make cover   which lines the tests reach
@@ -30,8 +30,8 @@ vet:
 unit:
 	$(GO) test -race ./...
 
-# CLP is a C++ library, so everything that uses it is behind a build tag.
-clp: /usr/include/coin/ClpSimplex.hpp
+# CLP is a C++ library, so everything that uses it is behind a build tag. The programs are for lp/exec.
+clp: /usr/include/coin/ClpSimplex.hpp /usr/bin/clp /usr/bin/glpsol
 	$(GO) vet -tags clp ./...
 	$(GO) tool staticcheck -tags clp ./...
 	$(GO) test -tags clp ./lp/... ./cmd/...
@@ -39,6 +39,10 @@ clp: /usr/include/coin/ClpSimplex.hpp
 /usr/include/coin/ClpSimplex.hpp:
 	apt-get update
 	apt-get install -y --no-install-recommends coinor-libclp-dev pkg-config g++
+
+/usr/bin/clp /usr/bin/glpsol:
+	apt-get update
+	apt-get install -y --no-install-recommends coinor-clp glpk-utils
 
 fuzz:
 	@set -e; for f in $(FUZZ); do \

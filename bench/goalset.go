@@ -117,7 +117,7 @@ func flip(g *lp.GoalSet) {
 		}
 		lo, hi := g.Model.Choices(s)
 		for c := lo; inside && c < hi; c++ {
-			if c != g.Policy[s] && !g.Weak.Has(c) {
+			if c != g.Policy[s] && (g.Weak == nil || !g.Weak.Has(c)) {
 				g.Policy[s] = c
 				return
 			}

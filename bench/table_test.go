@@ -159,11 +159,11 @@ func filesTable(t *testing.T) string {
 }
 
 // subjectOf returns the subject of that name.
-func subjectOf(t testing.TB, name string) subject {
+func subjectOf(tb testing.TB, name string) subject {
 	all := subjects()
 	i := slices.IndexFunc(all, func(s subject) bool { return s.name == name })
 	if i < 0 {
-		t.Fatalf("no subject is called %q", name)
+		tb.Fatalf("no subject is called %q", name)
 	}
 	return all[i]
 }

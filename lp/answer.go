@@ -7,14 +7,16 @@ import (
 // Verdict is the answer to a question about a goal set.
 type Verdict uint8
 
-// The verdicts. Yes and No are proved: the checker accepted the certificate.
+// The verdicts. All but Undecided are proved: the checker accepted the certificate. Tie says of one reward
+// that the taken choices miss the margin by no more than Answer.Tolerance, if at all.
 const (
 	Undecided Verdict = iota
 	Yes
 	No
+	Tie
 )
 
-func (v Verdict) String() string { return [...]string{"undecided", "yes", "no"}[v] }
+func (v Verdict) String() string { return [...]string{"undecided", "yes", "no", "tie"}[v] }
 
 // Gap compares the taken choice of a state of S_train with an untaken one: the difference of
 // their optimal values Q* lies within Error of Value.
@@ -48,10 +50,11 @@ type Answer struct {
 	Violated *Gap
 
 	// Ties lists the first MaxTies gaps that the error bound does not tell from the margin, of
-	// choices with different distributions, and NumTies counts them all. They keep an answer
-	// undecided unless they are proved exactly.
-	Ties    []Gap
-	NumTies int
+	// choices with different distributions, and NumTies counts them all. They make the answer a tie
+	// within Tolerance, in units of return, unless they are proved exactly.
+	Ties      []Gap
+	NumTies   int
+	Tolerance float64
 
 	// LeastGap is the smallest gap of an untaken choice of S_train whose distribution is not that
 	// of the taken one; +Inf when there is none, NaN when no values were needed. It is as exact as the

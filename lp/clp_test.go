@@ -18,9 +18,14 @@ func TestFeasibleWithCLP(t *testing.T) {
 	testFeasible(t, clp.Solver{}, 300)
 }
 
+// TestSolversAgree asks CLP for a second opinion. Each verdict of either comes with a certificate that
+// is accepted.
 func TestSolversAgree(t *testing.T) {
+	t.Parallel()
+	const sets = 2000
 	rng := rand.New(rand.NewPCG(*seed, 6))
-	for i := range 200 {
+	var both, one int
+	for i := range sets {
 		g := lptest.GoalSet(rng, 8)
 		lower, upper := lptest.Box(g)
 		lptest.Constrain(rng, &g, lptest.Reward(rng, g.Model, lower, upper))
@@ -32,12 +37,26 @@ func TestSolversAgree(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if a.Verdict != b.Verdict && a.Verdict != lp.Undecided && b.Verdict != lp.Undecided {
+		for _, x := range []lp.Answer{a, b} {
+			if x.Verdict != lp.Undecided {
+				accepted(t, g.Model, x.Certificate)
+			}
+		}
+		switch {
+		case a.Verdict == b.Verdict && a.Verdict != lp.Undecided:
+			both++
+		case a.Verdict == lp.Undecided || b.Verdict == lp.Undecided:
+			one++
+		default:
 			t.Errorf("goal set %d: %v and %v", i, a.Verdict, b.Verdict)
 		}
 		if d := a.Margin - b.Margin; d > 1e-5 || d < -1e-5 {
 			t.Errorf("goal set %d: margins %v and %v", i, a.Margin, b.Margin)
 		}
+	}
+	t.Logf("%d decided by both, %d left undecided by one or both", both, one)
+	if both < sets*9/10 {
+		t.Errorf("%d of %d decided by both", both, sets)
 	}
 }
 

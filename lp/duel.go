@@ -54,19 +54,23 @@ const (
 )
 
 // known holds the least and the greatest reward of each state, or of those that a label ties to it,
-// by the box and by constraints on a single reward.
+// by the box, for want of features, and by constraints on a single reward.
 type known struct {
 	lower, upper     []float64
 	byLower, byUpper []uint32 // constraints that say so; None: the box
 }
 
-// knownRewards returns false where these conditions contradict one another.
-func (g *GoalSet) knownRewards(ties []uint32) (k known, ok bool) {
+// knownRewards takes what check.Ties returns. It returns false where these conditions contradict one
+// another.
+func (g *GoalSet) knownRewards(ties []uint32, none uint32) (k known, ok bool) {
 	n := g.Model.NumStates()
 	k = known{make([]float64, n), make([]float64, n), make([]uint32, n), make([]uint32, n)}
 	lower, upper := g.box()
 	for s := range n {
 		k.lower[s], k.upper[s], k.byLower[s], k.byUpper[s] = lower, upper, sparse.None, sparse.None
+	}
+	if none != sparse.None {
+		k.lower[none], k.upper[none] = 0, 0
 	}
 	for i := range g.Constraints {
 		c := &g.Constraints[i]
@@ -105,9 +109,11 @@ func root(ties []uint32, s uint32) uint32 {
 // duels tries duels, for two discounted solves each, and rewards at which no margin is missed.
 func (f *feasibility) duels() error {
 	n := f.g.Model.NumStates()
-	d := &duel{judge: f.judge, ties: check.Ties(f.g.Model, f.g.Constraints)}
+	d := &duel{judge: f.judge}
+	var none uint32
+	d.ties, none = check.Ties(f.g.Model, f.g.Constraints, f.g.Features, f.states)
 	var ok bool
-	if d.known, ok = f.g.knownRewards(d.ties); !ok {
+	if d.known, ok = f.g.knownRewards(d.ties, none); !ok {
 		return nil
 	}
 	d.sigma, d.seen, d.reward = make([]uint32, n), sparse.NewBitset(n), make([]float64, n)

@@ -49,7 +49,7 @@ func Encode(g GoalSet) (*Encoding, error) {
 func (e *Encoding) layout() {
 	g, m, p := &e.Goals, e.Goals.Model, e.Problem
 	lower, upper := g.box()
-	ties := check.Ties(m, g.Constraints)
+	ties, none := check.Ties(m, g.Constraints, g.Features, e.States)
 	e.position = make([]uint32, m.NumStates())
 	e.column = make([]uint32, len(e.States))
 	e.value = make([]uint32, len(e.States))
@@ -62,6 +62,10 @@ func (e *Encoding) layout() {
 		}
 		e.column[i] = uint32(len(p.Lower))
 		e.owner = append(e.owner, s)
+		if none != sparse.None && ties[s] == none {
+			p.Lower, p.Upper = append(p.Lower, 0), append(p.Upper, 0)
+			continue
+		}
 		p.Lower, p.Upper = append(p.Lower, lower), append(p.Upper, upper)
 	}
 	e.thetas = len(e.owner)
@@ -97,6 +101,9 @@ func (e *Encoding) layout() {
 // valueBounds returns bounds of V* over all rewards in the box.
 func (g *GoalSet) valueBounds() (least, greatest float64) {
 	lower, upper := g.box()
+	if g.Features != nil {
+		lower, upper = min(lower, 0), max(upper, 0)
+	}
 	rest := 1 - g.bound()
 	return min(lower, lower/rest), max(upper, upper/rest)
 }
@@ -220,9 +227,9 @@ func (w *rowWriter) each(f func(row int, columns []uint32, values []float64)) {
 // matter.
 func (e *Encoding) Theta(x []float64) []float64 {
 	theta := make([]float64, e.Goals.Model.NumStates())
-	lower, upper := e.Goals.box()
 	for i, s := range e.States {
-		theta[s] = max(lower, min(upper, x[e.column[i]]))
+		j := e.column[i]
+		theta[s] = max(e.Lower[j], min(e.Upper[j], x[j]))
 	}
 	return theta
 }

@@ -63,6 +63,12 @@ func (f *feasibility) run() error {
 	if err := f.constants(); err != nil {
 		return err
 	}
+	if f.g.Features != nil && f.best.Closed {
+		if f.best.Verdict == Yes {
+			return nil
+		}
+		return f.generate()
+	}
 	if f.best.Verdict == Undecided {
 		if err := f.duels(); err != nil || f.best.Verdict == No {
 			return err

@@ -17,6 +17,12 @@ func ParseConstraint(m *sparse.MDP, text string) (Constraint, error) {
 	return check.ParseConstraint(m, text)
 }
 
+// Feature is a label or a state on which rewards may depend.
+type Feature = check.Feature
+
+// ParseFeature returns the feature of a name: that of a state or a label, as r[NAME] has it in a constraint.
+func ParseFeature(m *sparse.MDP, name string) (Feature, error) { return check.ParseFeature(m, name) }
+
 // Certificate is an answer with its proof, in a form that can be written, read and checked.
 type Certificate = check.Certificate
 
@@ -26,7 +32,7 @@ type Certificate = check.Certificate
 type GoalSet struct {
 	Model       *sparse.MDP
 	Discount    float64       // γ, in [0,1)
-	Train       sparse.Bitset // S_train, not empty
+	Train       sparse.Bitset // S_train; when it is empty, only the box and the constraints count
 	Policy      []uint32      // taken choice of each state of S_train (anything where terminal), len NumStates; the rest is ignored
 	Margin      float64       // ε ≥ 0, in units of return; the paper's goal set has 0
 	Weak        sparse.Bitset // untaken choices that need no margin, by choice, len of NumChoices; others are ignored; nil: none
@@ -34,6 +40,7 @@ type GoalSet struct {
 	Upper       float64
 	Constraints []Constraint // of the same model
 	Likely      []float64    // a reward that may well be a member, such as that of training, for Feasible to try first, len NumStates; nil: none
+	Features    []Feature    // of the same model; rewards depend on these alone, and are 0 where a state has none; nil: every θ(s) is free
 }
 
 // box returns the bounds of θ, with the default filled in.
@@ -63,8 +70,6 @@ func (g *GoalSet) validate() error {
 		return fmt.Errorf("margin %v is not a finite number of at least 0", g.Margin)
 	case !(lower <= upper) || math.IsInf(lower, 0) || math.IsInf(upper, 0):
 		return fmt.Errorf("[%v,%v] is not a finite box of rewards", lower, upper)
-	case g.Train.First() == sparse.None:
-		return fmt.Errorf("the set S_train is empty")
 	}
 	for s := range g.Train.All() {
 		lo, hi := g.Model.Choices(s)
@@ -77,11 +82,14 @@ func (g *GoalSet) validate() error {
 
 // margin returns the margin that an untaken choice of S_train needs.
 func (g *GoalSet) margin(choice uint32) float64 {
-	if g.Weak != nil && g.Weak.Has(choice) {
+	if g.weak(choice) {
 		return 0
 	}
 	return g.Margin
 }
+
+// weak reports whether a choice needs no margin.
+func (g *GoalSet) weak(choice uint32) bool { return g.Weak != nil && g.Weak.Has(choice) }
 
 // bound returns an upper bound of γ·Σp over all choices.
 func (g *GoalSet) bound() float64 {
@@ -166,6 +174,9 @@ func (g *GoalSet) question() check.Question {
 	}
 	for i := range g.Constraints {
 		q.Constraints = append(q.Constraints, g.Constraints[i].Text)
+	}
+	for _, f := range g.Features {
+		q.Features = append(q.Features, f.Name)
 	}
 	return q
 }

@@ -339,7 +339,6 @@ func TestErrors(t *testing.T) {
 		{func(g *lp.GoalSet) { g.Margin = -1 }, "margin -1"},
 		{func(g *lp.GoalSet) { g.Lower, g.Upper = 1, 0 }, "[1,0]"},
 		{func(g *lp.GoalSet) { g.Upper = math.Inf(1) }, "box"},
-		{func(g *lp.GoalSet) { g.Train = sparse.NewBitset(2) }, "S_train is empty"},
 		{func(g *lp.GoalSet) { g.Policy = []uint32{1, 0} }, "choice 1 is not one of its choices 0..0"},
 	} {
 		g := good

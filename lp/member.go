@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"offswitch/lp/check"
 	"offswitch/sparse"
@@ -14,10 +15,12 @@ import (
 // so that this works for millions of states, and whether or not S_train is closed. An untaken choice
 // passes when its gap exceeds the margin by more than the error bound; when the margin is 0 also
 // when its distribution is that of the taken choice, or when it is proved to be an exact tie (see
-// package check). Yes and No are proved; near ties that stay open make the answer Undecided.
+// package check). Pairs that stay open make the answer a Tie, which is proved as well: the margin is
+// missed by Tolerance at most, some 1e-9 of the greatest value. Up to check.ExactBranches branches,
+// little stays open: all the precision there is is tried.
 //
 // The error is that of a goal set that is not well-formed, a reward that is not finite, or the end of
-// the context. It takes about 30 bytes a state, and the time of one or two solves and a check.
+// the context. It takes about 60 bytes a state, and the time of one solve and two or three sweeps.
 func Member(ctx context.Context, g GoalSet, theta []float64) (Answer, error) {
 	if err := g.validate(); err != nil {
 		return Answer{}, err
@@ -25,6 +28,7 @@ func Member(ctx context.Context, g GoalSet, theta []float64) (Answer, error) {
 	if len(theta) != g.Model.NumStates() {
 		panic("lp: Member with a reward of the wrong length")
 	}
+	go g.Model.Hash() // for the certificate, while the other cores have less to do
 	j := newJudge(g, check.MemberYes)
 	for _, s := range j.states {
 		if !finite(theta[s]) {
@@ -78,12 +82,23 @@ func (j *judge) judge(ctx context.Context, r *reward) (Answer, error) {
 		j.prove(&a, No, j.certificate(check.MemberNo, r))
 		return a, nil
 	}
-	// What the default tolerance leaves open may be settled by all the precision there is; ties also
-	// by values that are exact, as those of short binary numbers are once rounding errors are cut off.
-	for _, x := range []struct {
+	// In small models, what the default tolerance leaves open may be settled by all the precision there
+	// is; ties also by values that are exact, as those of short binary numbers are once rounding errors
+	// are cut off.
+	attempts := []struct {
 		tolerance float64
 		cut       bool
-	}{{0, false}, {math.SmallestNonzeroFloat64, false}, {math.SmallestNonzeroFloat64, true}} {
+	}{{0, false}, {math.SmallestNonzeroFloat64, false}, {math.SmallestNonzeroFloat64, true}}
+	switch {
+	case j.restricted().NumBranches() <= check.ExactBranches:
+	case j.yes == check.MemberYes:
+		attempts = attempts[:1]
+	default:
+		attempts = attempts[:2] // a likely member is worth it
+	}
+	var closest *sparse.Solution
+	var worst Gap
+	for _, x := range attempts {
 		v, err := j.solve(ctx, sparse.Problem{Discount: j.g.Discount, States: theta, Tolerance: x.tolerance})
 		if err != nil {
 			return a, err
@@ -94,11 +109,35 @@ func (j *judge) judge(ctx context.Context, r *reward) (Answer, error) {
 		if x.cut {
 			cut(v)
 		}
-		if j.decide(&a, r, v) {
-			break
+		gap, decided := j.decide(&a, r, v)
+		if decided {
+			return a, nil
+		}
+		if closest == nil || v.Error < closest.Error {
+			closest, worst = v, gap
 		}
 	}
+	if j.yes == check.MemberYes {
+		if len(attempts) > 1 {
+			j.gaps(&a, closest)
+		}
+		j.tie(&a, r, closest, worst)
+	}
 	return a, nil
+}
+
+// tie tries to prove that no pair misses its margin by much more than the worst one, after gaps.
+func (j *judge) tie(a *Answer, r *reward, v *sparse.Solution, worst Gap) {
+	c := j.certificate(check.MemberTie, r)
+	c.Values = j.pick(v.Values)
+	c.Tolerance = max(0, j.g.margin(worst.Untaken)-worst.Value) + 2*worst.Error
+	a.Why = fmt.Sprintf("%d untaken choices of S_train tie with the taken one within %.3g", a.NumTies, c.Tolerance)
+	if !j.exactTies() {
+		a.Why = fmt.Sprintf("%d untaken choices of S_train come within %.3g of the margin", a.NumTies, c.Tolerance)
+	}
+	if j.prove(a, Tie, c) {
+		a.Tolerance = c.Tolerance
+	}
 }
 
 // cut rounds values to 40 bits, counted from the greatest.
@@ -128,8 +167,8 @@ func (j *judge) solve(ctx context.Context, p sparse.Problem) (*sparse.Solution, 
 	return j.restricted().Solve(ctx, p)
 }
 
-// decide judges by values and their error, and reports whether that came to a verdict.
-func (j *judge) decide(a *Answer, r *reward, v *sparse.Solution) bool {
+// decide judges by values and their error. It returns the worst pair, and whether it came to a verdict.
+func (j *judge) decide(a *Answer, r *reward, v *sparse.Solution) (worst Gap, decided bool) {
 	worst, same := j.gaps(a, v)
 	c := j.certificate(check.MemberNo, r)
 	c.Values = j.pick(v.Values)
@@ -138,7 +177,7 @@ func (j *judge) decide(a *Answer, r *reward, v *sparse.Solution) bool {
 		worst = same
 	case worst.Taken != worst.Untaken && worst.Value+worst.Error < j.g.margin(worst.Untaken):
 	default:
-		return j.accept(a, r, v, c)
+		return worst, j.accept(a, r, v, c)
 	}
 	a.Violated = &worst
 	a.Why = fmt.Sprintf("in state %s, choice %s is worth %.6g less than it must be against %s",
@@ -147,7 +186,7 @@ func (j *judge) decide(a *Answer, r *reward, v *sparse.Solution) bool {
 	if !j.prove(a, No, c) {
 		a.Violated = nil
 	}
-	return a.Verdict == No
+	return worst, a.Verdict == No
 }
 
 // accept tries to prove a yes.
@@ -157,22 +196,32 @@ func (j *judge) accept(a *Answer, r *reward, v *sparse.Solution, c *Certificate)
 		a.Why = "no choice of S_train differs from the taken one"
 	}
 	c.Kind = j.yes
-	if a.NumTies > 0 {
-		a.Why = fmt.Sprintf("%d untaken choices of S_train come within %.3g of the margin", a.NumTies, a.Ties[0].Error)
-		if j.exactTies() {
-			a.Why = fmt.Sprintf("%d untaken choices of S_train tie with the taken one within %.3g", a.NumTies, a.Ties[0].Error)
-			j.addClasses(c, r, v)
+	if a.NumTies == 0 || !j.exactTies() {
+		return j.prove(a, Yes, c) && j.tied(a)
+	}
+	sigma, keys := j.sigma(v), r.keys()
+	of := clusters(j.g.Model, j.relevantStates(), v.Values, keys)
+	likely := of != nil && j.plausible(a, v, sigma, of)
+	if likely {
+		if j.addClasses(c, sigma, of); j.prove(a, Yes, c) {
+			return j.tied(a)
 		}
 	}
-	if !j.prove(a, Yes, c) {
+	if !likely && j.restricted().NumBranches() > check.ExactBranches {
 		return false
 	}
-	if a.NumTies > 0 {
-		if j.exactTies() {
-			a.Why += ", and are proved to be no better"
-		} else {
-			a.Why += ", and are proved to keep it"
-		}
+	j.addClasses(c, sigma, valueClasses(j.g.Model, j.relevantStates(), sigma, keys))
+	return j.prove(a, Yes, c) && j.tied(a)
+}
+
+// tied says what the ties of a proved yes are.
+func (j *judge) tied(a *Answer) bool {
+	switch {
+	case a.NumTies == 0:
+	case j.exactTies():
+		a.Why = fmt.Sprintf("%d untaken choices of S_train tie with the taken one within %.3g, and are proved to be no better", a.NumTies, a.Ties[0].Error)
+	default:
+		a.Why = fmt.Sprintf("%d untaken choices of S_train come within %.3g of the margin, and are proved to keep it", a.NumTies, a.Ties[0].Error)
 	}
 	return true
 }
@@ -230,32 +279,65 @@ func (j *judge) gaps(a *Answer, v *sparse.Solution) (worst, same Gap) {
 	return worst, same
 }
 
-// addClasses gives a certificate the policy and the classes that may prove exact ties: outside
-// S_train the policy is a best one by the values found.
-func (j *judge) addClasses(c *Certificate, r *reward, v *sparse.Solution) {
+// relevantStates returns the relevant states in increasing order.
+func (j *judge) relevantStates() []uint32 {
+	if len(j.states) == j.relevant.Count() {
+		return j.states
+	}
+	return slices.AppendSeq([]uint32(nil), j.relevant.All())
+}
+
+// sigma returns the policy of the proof of ties: that of training, and outside S_train a best one by
+// the values found.
+func (j *judge) sigma(v *sparse.Solution) []uint32 {
 	m := j.g.Model
 	sigma := make([]uint32, m.NumStates())
-	var relevant []uint32
-	for s := range j.relevant.All() {
-		relevant = append(relevant, s)
-		lo, hi := m.Choices(s)
-		rlo, _ := j.model.Choices(s)
-		switch {
-		case lo == hi:
-		case j.g.Train.Has(s):
-			sigma[s] = j.g.Policy[s]
-		default:
-			sigma[s] = lo + v.Policy[s] - rlo
+	for _, s := range j.relevantStates() {
+		if lo, hi := m.Choices(s); lo < hi {
+			here, _ := j.model.Choices(s)
+			sigma[s] = lo + v.Policy[s] - here
+			if j.g.Train.Has(s) {
+				sigma[s] = j.g.Policy[s]
+			}
 		}
 	}
-	of := valueClasses(m, relevant, sigma, r.keys())
+	return sigma
+}
+
+// plausible reports whether every choice of a relevant state that is not worse than the policy's by more than
+// the error leads alike, as far as groups of states tell; else they prove nothing.
+func (j *judge) plausible(a *Answer, v *sparse.Solution, sigma, of []uint32) bool {
+	m, slack := j.g.Model, a.Ties[0].Error
+	group := func(t uint32) uint32 {
+		if of[t] == 0 {
+			return sparse.None
+		}
+		return of[t]
+	}
+	for _, s := range j.relevantStates() {
+		lo, hi := m.Choices(s)
+		if hi-lo < 2 {
+			continue
+		}
+		q := m.Expectation(sigma[s], v.Values)
+		for c := lo; c < hi; c++ {
+			if c != sigma[s] && j.g.Discount*(q-m.Expectation(c, v.Values)) <= slack && !j.rows.same(m, c, sigma[s], group) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// addClasses gives a certificate the policy and the classes that may prove exact ties.
+func (j *judge) addClasses(c *Certificate, sigma, of []uint32) {
 	c.Sigma = make([]int64, len(j.states))
 	c.Classes = make([]uint32, len(j.states))
 	for i, s := range j.states {
 		c.Sigma[i] = -1
 		if j.relevant.Has(s) {
 			c.Classes[i] = of[s]
-			if !m.Terminal(s) {
+			if !j.g.Model.Terminal(s) {
 				c.Sigma[i] = int64(sigma[s])
 			}
 		}

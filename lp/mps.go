@@ -21,7 +21,7 @@ func WriteMPS(w io.Writer, p *Problem) error {
 		return err
 	}
 	out := &mpsWriter{w: bufio.NewWriter(w), p: p}
-	out.line("NAME", "offswitch")
+	out.line("NAME", "offswitch", "FREE") // CLP takes short names for the fixed format otherwise
 	out.rows()
 	out.columns()
 	out.rowBounds()

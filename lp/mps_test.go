@@ -134,7 +134,7 @@ func TestWriteMPSNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	long := "r_(x=0,_y=3)" + strings.Repeat("x", 85)
-	want := strings.NewReplacer("@0", "C0:"+long, "@1", "C1:"+long).Replace(`NAME offswitch
+	want := strings.NewReplacer("@0", "C0:"+long, "@1", "C1:"+long).Replace(`NAME offswitch FREE
 ROWS
  N cost
  G R0:taken____x

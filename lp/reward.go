@@ -25,6 +25,14 @@ func (r *reward) at(s uint32) *big.Rat {
 	return rational(r.values[s])
 }
 
+// same reports whether two states have the same reward.
+func (r *reward) same(s, t uint32) bool {
+	if r.exact[s] == nil && r.exact[t] == nil {
+		return r.values[s] == r.values[t]
+	}
+	return r.at(s).Cmp(r.at(t)) == 0
+}
+
 func rational(x float64) *big.Rat { return new(big.Rat).SetFloat64(x) }
 
 func (r *reward) set(s uint32, x *big.Rat) {
@@ -44,8 +52,14 @@ func (r *reward) set(s uint32, x *big.Rat) {
 func (r *reward) breaks(g *GoalSet, states []uint32) string {
 	lower, upper := g.box()
 	least, greatest := rational(lower), rational(upper)
-	ties := check.Ties(g.Model, g.Constraints)
+	ties, none := check.Ties(g.Model, g.Constraints, g.Features, states)
 	for _, s := range states {
+		if none != sparse.None && ties[s] == none {
+			if r.values[s] != 0 || r.exact[s] != nil && r.exact[s].Sign() != 0 {
+				return fmt.Sprintf("the reward %v of state %s, which has no features, is not 0", r.values[s], g.Model.StateName(s))
+			}
+			continue
+		}
 		inside := lower <= r.values[s] && r.values[s] <= upper
 		if x := r.exact[s]; x != nil {
 			inside = x.Cmp(least) >= 0 && x.Cmp(greatest) <= 0
@@ -53,8 +67,8 @@ func (r *reward) breaks(g *GoalSet, states []uint32) string {
 		if !inside {
 			return fmt.Sprintf("the reward %v of state %s is not in [%v,%v]", r.values[s], g.Model.StateName(s), lower, upper)
 		}
-		if ties != nil && ties[s] != s && (r.values[s] != r.values[ties[s]] || r.at(s).Cmp(r.at(ties[s])) != 0) {
-			return fmt.Sprintf("states %s and %s have different rewards, but a constraint names a label that both carry or that ties them",
+		if ties != nil && ties[s] != s && !r.same(s, ties[s]) {
+			return fmt.Sprintf("states %s and %s have different rewards, but a constraint names a label that ties them, or they have the same features",
 				g.Model.StateName(ties[s]), g.Model.StateName(s))
 		}
 	}
@@ -104,13 +118,8 @@ const repairRows = 200
 // a system of exact equations, solved for one reward each, preferably one far inside the box. The
 // result may still be wrong; the caller checks.
 func (r *reward) repair(g *GoalSet, slack float64) {
-	ties := check.Ties(g.Model, g.Constraints)
-	root := func(s uint32) uint32 {
-		if ties != nil {
-			return ties[s]
-		}
-		return s
-	}
+	states := g.matter(g.Relevant())
+	ties, none := check.Ties(g.Model, g.Constraints, g.Features, states)
 	type row struct {
 		coefficient map[uint32]*big.Rat // by root; a handful
 		rest        *big.Rat            // Σ coefficient·θ + rest = 0
@@ -128,7 +137,10 @@ func (r *reward) repair(g *GoalSet, slack float64) {
 			x.rest.Add(x.rest, rational(k))
 		}
 		for _, t := range c.Terms {
-			s := root(t.State)
+			s := root(ties, t.State)
+			if s == none {
+				continue // its reward is 0
+			}
 			if x.coefficient[s] == nil {
 				x.coefficient[s] = new(big.Rat)
 			}
@@ -189,7 +201,7 @@ func (r *reward) repair(g *GoalSet, slack float64) {
 	if ties == nil {
 		return
 	}
-	for s := range uint32(len(r.values)) {
+	for _, s := range states {
 		if x := solved[ties[s]]; x != nil && ties[s] != s {
 			r.set(s, x)
 		}

@@ -60,9 +60,70 @@ func addExactly(a, b float64, before bool) (float64, bool) {
 // sameDistribution reports whether two choices have the same distribution, equal targets merged.
 // Sums that no float64 holds are told apart even where they happen to be equal.
 func (k *rowKeys) sameDistribution(m *sparse.MDP, a, b uint32) bool {
-	target := func(t uint32) uint32 { return t }
-	k.a, k.b = canonical(m, a, target, k.a[:0]), canonical(m, b, target, k.b[:0])
+	return k.same(m, a, b, func(t uint32) uint32 { return t })
+}
+
+// same is sameDistribution over groups of targets, as canonical has them.
+func (k *rowKeys) same(m *sparse.MDP, a, b uint32, group func(uint32) uint32) bool {
+	if m.Deterministic() {
+		return group(m.Targets(a)[0]) == group(m.Targets(b)[0])
+	}
+	k.a, k.b = canonical(m, a, group, k.a[:0]), canonical(m, b, group, k.b[:0])
 	return slices.Equal(k.a, k.b)
+}
+
+// clusters groups states that have the same reward and the same value but for the last bits: what
+// valueClasses finds, as a rule, where values are as exact as float64 are, in one pass. 0 stands for
+// value 0, other groups are 1 + a state of theirs. It returns nil where values underflow, which tell
+// nothing. O(states).
+func clusters(m *sparse.MDP, states []uint32, values []float64, theta []uint64) []uint32 {
+	const (
+		bits  = 12       // of a value that do not count
+		close = 64       // how near to the next group a value is tried there, too
+		least = 0x1p-960 // below which bits are lost soon
+	)
+	of, slots := make([]uint32, m.NumStates()), newSlots(len(states))
+	find := func(s uint32, key uint64) uint32 {
+		for i := mix(theta[s], key) & uint64(len(slots)-1); ; i = (i + 1) & uint64(len(slots)-1) {
+			if slots[i] == 0 {
+				return uint32(i)
+			}
+			if r := slots[i] - 1; math.Float64bits(values[r])>>bits == key && theta[r] == theta[s] && m.Terminal(r) == m.Terminal(s) {
+				return uint32(i)
+			}
+		}
+	}
+	for _, s := range states {
+		if values[s] == 0 {
+			continue
+		}
+		if math.Abs(values[s]) < least {
+			return nil
+		}
+		x := math.Float64bits(values[s])
+		at := find(s, x>>bits)
+		for _, near := range [2]uint64{x - close, x + close} {
+			if slots[at] == 0 && near>>bits != x>>bits {
+				if other := find(s, near>>bits); slots[other] != 0 {
+					at = other
+				}
+			}
+		}
+		if slots[at] == 0 {
+			slots[at] = 1 + s
+		}
+		of[s] = slots[at]
+	}
+	return of
+}
+
+// newSlots returns an empty hash table for n states, at most half full.
+func newSlots(n int) []uint32 {
+	size := 16
+	for size < 2*n {
+		size *= 2
+	}
+	return make([]uint32, size)
 }
 
 // classes finds states that have exactly the same value under a policy: a partition that is stable
@@ -93,12 +154,7 @@ const (
 // far, as on long paths, classes grow from the ends of the paths instead, by merging states that
 // lead alike, which is correct at every step. O(branches log) for each round or pass.
 func valueClasses(m *sparse.MDP, states, sigma []uint32, theta []uint64) []uint32 {
-	c := &classes{m: m, states: states, sigma: sigma, theta: theta, of: make([]uint32, m.NumStates())}
-	size := 16
-	for size < 2*len(states) {
-		size *= 2
-	}
-	c.slots = make([]uint32, size)
+	c := &classes{m: m, states: states, sigma: sigma, theta: theta, of: make([]uint32, m.NumStates()), slots: newSlots(len(states))}
 	order := c.postorder()
 	worthless := c.worthless(order)
 	if c.refine(worthless) {

@@ -48,6 +48,8 @@ type MDP struct {
 	indexOnce    sync.Once
 	index        *nameIndex
 	choiceStates int // states with at least one choice
+	hashOnce     sync.Once
+	hash         [sha256.Size]byte
 }
 
 // Label is a named set of states.
@@ -371,8 +373,14 @@ func (m *MDP) Bytes() int {
 }
 
 // Hash returns the SHA-256 of the transition structure: the little-endian counts, choice starts,
-// branch starts, targets and probabilities. Names, labels and rewards are not part of it.
+// branch starts, targets and probabilities. Names, labels and rewards are not part of it. The first
+// call takes O(states + branches), later ones nothing.
 func (m *MDP) Hash() [sha256.Size]byte {
+	m.hashOnce.Do(func() { m.hash = m.computeHash() })
+	return m.hash
+}
+
+func (m *MDP) computeHash() [sha256.Size]byte {
 	h := sha256.New()
 	buf := make([]byte, 0, 1<<16)
 	flush := func() {

@@ -41,7 +41,7 @@ of the goals that training allows the agent avoids the off switch. Exit code 0: 
 					} else {
 						a.WriteText(w, terminals)
 					}
-				})
+				}, exitUndecided)
 			}
 			unknown, err := offswitch.Unknown(q)
 			if err != nil {

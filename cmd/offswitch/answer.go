@@ -24,14 +24,18 @@ type goalSetReport struct {
 	Training       offswitch.TrainingReport `json:"training"`
 	Goal           string                   `json:"goal,omitempty"`
 	Where          []string                 `json:"where,omitempty"`
+	Features       []string                 `json:"features,omitempty"`
 	Margin         float64                  `json:"margin"`
 	Verdict        string                   `json:"verdict"`
 	Why            string                   `json:"why"`
 	Violated       *pairReport              `json:"violated,omitempty"`
+	Conflict       *conflictReport          `json:"conflict,omitempty"`
 	Ties           int                      `json:"ties"`
 	Tied           []pairReport             `json:"tied,omitempty"`           // the first of them
+	Tolerance      float64                  `json:"tolerance,omitempty"`      // of a tie, in units of return
 	LargestMargin  *float64                 `json:"largestMargin,omitempty"`  // numerical, in units of return
 	RelativeMargin *float64                 `json:"relativeMargin,omitempty"` // the same in widths of the box
+	Extremes       []extremeReport          `json:"extremes,omitempty"`
 	Unproved       []string                 `json:"unproved,omitempty"`
 	Partial        bool                     `json:"partial"`
 	Seconds        float64                  `json:"seconds"`
@@ -87,45 +91,98 @@ func apart(outputs, inputs []string) error {
 	return nil
 }
 
+// goalQuestion is what a command asks about a goal set.
+type goalQuestion struct {
+	inputs, outputs []string                               // files beside the model and the certificate
+	ask             func(g *lp.GoalSet) (lp.Answer, error) // may restrict the goal set
+	explain         func(g lp.GoalSet, a lp.Answer) error  // adds to the report of a proved answer; may be nil
+}
+
 // askGoalSet finds the training-compatible goal set, asks about it, and reports the answer. r holds
-// what the report says of the question; outputs are files to be written beside the certificate.
-func (s *session) askGoalSet(ctx context.Context, path string, o goalOptions, r *goalSetReport, outputs []string, ask func(g lp.GoalSet) (lp.Answer, error)) error {
-	if err := apart(append(outputs, o.certificate), []string{path, o.policy, r.Goal}); err != nil {
+// what the report says of the question. When time is up, the answer is what is proved by then, or
+// undecided.
+func (s *session) askGoalSet(ctx context.Context, path string, o goalOptions, r *goalSetReport, q goalQuestion) error {
+	if err := apart(append(q.outputs, o.certificate), append(q.inputs, path, o.policy)); err != nil {
 		return err
 	}
+	r.Discount, r.Margin = o.discount, o.margin
+	s.keepReport(o, *r, nil, s.unknown)
+	g, a, err := s.answerAbout(ctx, path, o, r, q.ask)
+	switch {
+	case ctx.Err() != nil:
+		if r.Partial = true; a.Verdict == lp.Undecided {
+			a = s.unknown()
+		}
+	case err != nil:
+		return err
+	}
+	if a.Verdict != lp.Undecided {
+		s.keepReport(o, *r, g.Model, func() lp.Answer { return a })
+		if err := s.writeCertificate(ctx, o.certificate, a.Certificate); err != nil {
+			return err
+		}
+		if q.explain != nil {
+			if err := q.explain(g, a); err != nil {
+				return err
+			}
+		}
+	}
+	r.fill(g.Model, a, s.begun)
+	s.code = exitCode(a.Verdict)
+	return s.answer(o.json, r, func(w io.Writer) error { return r.write(w, g.Model, a.Frontier) })
+}
+
+// writeCertificate writes a certificate, if there is one and it is wanted. It belongs to an answer that
+// is given, even when time is up.
+func (s *session) writeCertificate(ctx context.Context, path string, c *lp.Certificate) error {
+	if path == "" || c == nil {
+		return nil
+	}
+	return s.whole(func() error { return file.Replace(context.WithoutCancel(ctx), path, c.Write) })
+}
+
+// keepReport keeps a report of the answer that there is when time is up.
+func (s *session) keepReport(o goalOptions, r goalSetReport, m *sparse.MDP, answer func() lp.Answer) {
+	r.Partial = true
+	s.keep(func(w io.Writer) {
+		a := answer()
+		r.fill(m, a, s.begun)
+		if o.json {
+			writeJSON(w, &r)
+		} else {
+			r.write(w, m, a.Frontier)
+		}
+	}, exitCode(answer().Verdict))
+}
+
+// answerAbout reads the model, trains, and asks.
+func (s *session) answerAbout(ctx context.Context, path string, o goalOptions, r *goalSetReport, ask func(g *lp.GoalSet) (lp.Answer, error)) (g lp.GoalSet, a lp.Answer, err error) {
 	q, _, err := s.question(ctx, path, o.situation)
 	if err != nil {
-		return err
+		return g, a, err
 	}
 	training, err := offswitch.Train(ctx, q)
 	if err != nil {
-		return err
+		return g, a, err
 	}
-	r.Discount, r.Margin, r.Verdict = q.Discount, o.margin, lp.Undecided.String()
 	r.Training = training.Report()
-	g := training.GoalSet(q)
+	g = training.GoalSet(q)
 	g.Margin = o.margin
-	var a lp.Answer
 	if !training.Partial {
-		a, err = ask(g)
+		a, err = ask(&g)
 	}
-	switch {
-	case ctx.Err() != nil:
-		a, r.Partial = lp.Answer{Why: "interrupted"}, true
-	case err != nil:
-		return err
-	case o.certificate != "" && a.Certificate != nil:
-		if err := file.Replace(ctx, o.certificate, a.Certificate.Write); err != nil {
-			return err
-		}
-	}
-	return s.report(g.Model, r, a, o.json)
+	return g, a, err
 }
 
-// report reports an answer and sets the exit code.
-func (s *session) report(m *sparse.MDP, r *goalSetReport, a lp.Answer, asJSON bool) error {
-	r.Seconds = time.Since(s.begun).Seconds()
-	r.Verdict, r.Why, r.Ties = a.Verdict.String(), a.Why, a.NumTies
+// unknown is the answer when time is up.
+func (s *session) unknown() lp.Answer {
+	return lp.Answer{Why: s.ended(), LeastGap: math.NaN(), Margin: math.NaN(), RelativeMargin: math.NaN()}
+}
+
+// fill takes over what an answer says of a model.
+func (r *goalSetReport) fill(m *sparse.MDP, a lp.Answer, begun time.Time) {
+	r.Seconds = time.Since(begun).Seconds()
+	r.Verdict, r.Why, r.Ties, r.Tolerance = a.Verdict.String(), a.Why, a.NumTies, a.Tolerance
 	r.LargestMargin, r.RelativeMargin = finiteOrNil(a.Margin), finiteOrNil(a.RelativeMargin)
 	if a.Violated != nil {
 		pair := newPairReport(m, *a.Violated)
@@ -137,8 +194,6 @@ func (s *session) report(m *sparse.MDP, r *goalSetReport, a lp.Answer, asJSON bo
 	for _, v := range a.Unproved {
 		r.Unproved = append(r.Unproved, v.String())
 	}
-	s.code = exitCode(a.Verdict)
-	return s.answer(asJSON, r, func(w io.Writer) error { return r.write(w, m, a.Frontier) })
 }
 
 func finiteOrNil(x float64) *float64 {
@@ -150,15 +205,23 @@ func finiteOrNil(x float64) *float64 {
 
 func (r *goalSetReport) write(w io.Writer, m *sparse.MDP, frontier []uint32) error {
 	fmt.Fprintf(w, "%s: %s\n", r.Verdict, r.Why)
-	fmt.Fprintf(w, "training   %s, %d states, discount %v\n", r.Training.Source, r.Training.States, r.Discount)
+	if r.Training.States > 0 {
+		fmt.Fprintf(w, "training   %s, %d states, discount %v\n", r.Training.Source, r.Training.States, r.Discount)
+	}
 	if len(frontier) > 0 {
 		fmt.Fprintf(w, "           not closed: the policy leads to %s, and to %d other states it says nothing about\n", m.StateName(frontier[0]), len(frontier)-1)
 	}
 	if r.Violated != nil {
 		fmt.Fprintf(w, "violated   %s\n", r.Violated)
 	}
+	if r.Conflict != nil {
+		r.Conflict.write(w)
+	}
 	if r.LargestMargin != nil {
 		fmt.Fprintf(w, "margin     %.6g at most, %.6g of the box (numerical)\n", *r.LargestMargin, *r.RelativeMargin)
+	}
+	for i := range r.Extremes {
+		r.Extremes[i].write(w)
 	}
 	if r.Ties > 0 {
 		fmt.Fprintf(w, "ties       %d, such as %s\n", r.Ties, &r.Tied[0])

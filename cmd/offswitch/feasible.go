@@ -13,8 +13,12 @@ import (
 
 type feasibleOptions struct {
 	goalOptions
-	where []string
-	mps   string
+	extremes extremeOptions
+	where    []string
+	solver   string
+	mps      string
+	thorough bool
+	conflict string
 }
 
 func newFeasible(s *session) *cobra.Command {
@@ -25,39 +29,94 @@ func newFeasible(s *session) *cobra.Command {
 		Long: `Decides whether some reward with values in [0,1] makes the training policy optimal in every state
 seen in training, by the margin and under the conditions given. r[NAME] is the reward of the state
 of that name, or the common reward of the states that carry that label; r[state:NAME] and
-r[label:NAME] tell them apart. Conditions are linear: 'r[coin] - 2*r[end] >= 0.1'.
-Exit code 0: there is one. 1: there is none. 3: undecided.`,
+r[label:NAME] tell them apart. Conditions are linear: 'r[coin] - 2*r[end] >= 0.1'. --where @FILE reads
+them from a file, one a line (@-: from standard input); empty lines and those that begin with # do
+not count.
+
+With --features rewards depend on these labels and states alone: states that have the same ones have
+the same reward, and states that have none get 0. This goes for millions of states and about a hundred
+features. --margin max finds by how much training can be better at most, --range the least and the
+greatest reward of a state, or of a label's states together; each is proved from both sides.
+
+Exit code 0: there is one. 1: there is none, and the answer names conditions and states seen in
+training that clash. 3: undecided.`,
 		Example: "  go run ./cmd/offswitch feasible testdata/worked.drn --where 'r[finish] - r[home] >= 0.1'",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			r := &goalSetReport{Schema: "offswitch.feasible/1", Where: o.where}
-			return s.askGoalSet(c.Context(), args[0], o.goalOptions, r, []string{o.mps}, func(g lp.GoalSet) (lp.Answer, error) {
-				return o.ask(c.Context(), g)
+			conditions, inputs, err := s.readConditions(o.where, args[0] == "-")
+			if err != nil {
+				return err
+			}
+			solver, err := findSolver(o.solver)
+			if err != nil {
+				return err
+			}
+			r := &goalSetReport{Schema: "offswitch.feasible/1", Features: o.extremes.features}
+			for _, x := range conditions {
+				r.Where = append(r.Where, x.text)
+			}
+			return s.askGoalSet(c.Context(), args[0], o.goalOptions, r, goalQuestion{
+				inputs: inputs, outputs: []string{o.mps, o.conflict},
+				ask: func(g *lp.GoalSet) (lp.Answer, error) {
+					if err := o.extremes.depend(g); err != nil {
+						return lp.Answer{}, err
+					}
+					if err := restrict(g, conditions); err != nil {
+						return lp.Answer{}, err
+					}
+					if err := o.writeMPS(c.Context(), *g); err != nil {
+						return lp.Answer{}, err
+					}
+					if !o.extremes.asked() {
+						return lp.Feasible(c.Context(), *g, solver)
+					}
+					a, ties, err := s.askExtremes(c.Context(), o.extremes, *g, solver, r)
+					if err != nil || ties == nil {
+						return a, err
+					}
+					conditions = append(conditions, *ties)
+					return a, restrict(g, conditions[len(conditions)-1:])
+				},
+				explain: func(g lp.GoalSet, a lp.Answer) error {
+					if a.Verdict != lp.No {
+						return nil
+					}
+					found := lp.WhyNot(c.Context(), g, a.Certificate, solver, o.thorough)
+					r.Conflict = newConflictReport(g, found, conditions)
+					return s.writeCertificate(c.Context(), o.conflict, found.Proof)
+				},
 			})
 		},
 	}
 	o.goalOptions.register(c)
-	c.Flags().StringArrayVar(&o.where, "where", nil, "`CONDITION` on rewards, may be repeated")
+	o.extremes.register(c, &o.margin)
+	c.Flags().StringArrayVar(&o.where, "where", nil, "`CONDITION` on rewards, or @FILE of conditions; may be repeated")
+	c.Flags().StringVar(&o.solver, "solver", defaultSolver, "`SOLVER` of linear programs: "+solverNames)
+	c.Flags().BoolVar(&o.thorough, "thorough", false, "where there is none, take the time to leave out every condition that is not needed for that")
+	c.Flags().StringVar(&o.conflict, "conflict", "", "write what proves that the conditions named have no reward to `FILE`")
 	c.Flags().StringVar(&o.mps, "mps", "", "write the linear program to `FILE` for other solvers")
 	return c
 }
 
-func (o *feasibleOptions) ask(ctx context.Context, g lp.GoalSet) (lp.Answer, error) {
-	for _, text := range o.where {
-		x, err := lp.ParseConstraint(g.Model, text)
-		if err != nil {
-			return lp.Answer{}, fmt.Errorf("--where: %w", err)
-		}
-		g.Constraints = append(g.Constraints, x)
+func (o *feasibleOptions) writeMPS(ctx context.Context, g lp.GoalSet) error {
+	if o.mps == "" {
+		return nil
 	}
-	if o.mps != "" {
-		e, err := lp.Encode(g)
-		if err != nil {
-			return lp.Answer{}, err
-		}
-		if err := file.Replace(ctx, o.mps, func(w io.Writer) error { return lp.WriteMPS(w, e.Problem) }); err != nil {
-			return lp.Answer{}, err
-		}
+	e, err := lp.Encode(g)
+	if err != nil {
+		return err
 	}
-	return lp.Feasible(ctx, g, solver)
+	return file.Replace(ctx, o.mps, func(w io.Writer) error { return lp.WriteMPS(w, e.Problem) })
+}
+
+// restrict adds conditions to a goal set.
+func restrict(g *lp.GoalSet, conditions []condition) error {
+	for _, x := range conditions {
+		c, err := lp.ParseConstraint(g.Model, x.text)
+		if err != nil {
+			return fmt.Errorf("%s: %w", x.from, err)
+		}
+		g.Constraints = append(g.Constraints, c)
+	}
+	return nil
 }

@@ -28,15 +28,26 @@
 // member and feasible print offswitch.member/1 and offswitch.feasible/1:
 //
 //	discount, training, partial, seconds   as above
-//	goal, where                            what was asked
+//	goal, where, features                  what was asked
 //	margin                                 by how much the policy had to be better, in units of return
-//	verdict                                "yes", "no" or "undecided"; why: in a sentence
+//	verdict                                "yes", "no", "tie" (of member) or "undecided"; why: in a sentence
 //	violated                               state, index, taken, untaken, gap, error: the pair that proves a no
+//	conflict                               of feasible, when the verdict is "no": pairs (state, index, taken, against) and
+//	                                       where (text, from) that clash, at most 1,000 of each; size: how many in all;
+//	                                       proved: that they clash; irreducible: that none can be left out; open: of
+//	                                       how many that is not known
 //	ties, tied                             how many pairs tie within rounding, and the first of them
+//	tolerance                              of a tie: no pair misses the margin by more, proved; in units of return
 //	largestMargin, relativeMargin          the largest margin found, numerical; in units of return and of the box
+//	extremes                               of --margin max and --range, each: of: "margin", or the state or label; least
+//	                                       and greatest: attained by a member, and limit of all, both proved, or null
 //	unproved                               what the checker missed, when undecided
 //
-// verify prints offswitch.verify/1: kind, proved, violations. recurrent prints offswitch.recurrent/1:
+// When interrupted or out of time, analyze, member and feasible print what is known by then. What
+// member and feasible have proved by then stays a yes or a no.
+//
+// verify prints offswitch.verify/1: kind, proved, violations (the first 100, the last then says how many
+// more), total (of all violations). recurrent prints offswitch.recurrent/1:
 // states, endComponents, recurrent, terminal, sizes (states, components), and with --list components.
 // info prints offswitch.info/1: format, states, choices, branches, initial, terminal, deterministic,
 // actions, labels (name, states), rewards (name; states and choices: least and greatest), firstState,
@@ -45,28 +56,25 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/spf13/cobra"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	s := &session{stdout: os.Stdout, stderr: os.Stderr}
-	context.AfterFunc(ctx, func() {
-		// Most work watches the context. What does not, single passes over a huge model, is left behind.
-		time.Sleep(grace)
-		s.giveUp()
-		os.Exit(exitUndecided)
-	})
+	s := &session{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, exit: os.Exit}
 	os.Exit(s.run(ctx, os.Args[1:]))
 }
 
-// grace is how long an interrupted command may take to report by itself.
+// grace is how long a command may take to report by itself when it is interrupted or its time is up.
 const grace = 900 * time.Millisecond
 
 // Exit codes, as those of grep.
@@ -74,11 +82,16 @@ const (
 	exitYes       = 0 // also: done, where nothing was asked
 	exitNo        = 1
 	exitError     = 2
-	exitUndecided = 3 // also: interrupted
+	exitUndecided = 3 // also: interrupted, or out of time
 )
+
+// errTimeLimit is the cause of the end of a context whose time is up.
+var errTimeLimit = errors.New("the time limit is reached")
 
 // run runs the command and returns its exit code.
 func (s *session) run(ctx context.Context, args []string) int {
+	s.ctx, s.stop = ctx, func() {}
+	defer func() { s.stop() }()
 	root := newRoot(s)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
@@ -86,27 +99,63 @@ func (s *session) run(ctx context.Context, args []string) int {
 	switch {
 	case err == nil:
 		return s.code
-	case ctx.Err() != nil:
-		fmt.Fprintln(s.stderr, "offswitch: interrupted")
+	case s.ctx.Err() != nil:
+		fmt.Fprintf(s.stderr, "offswitch: %s\n", s.ended())
 		return exitUndecided
 	}
 	fmt.Fprintf(s.stderr, "offswitch: %v\n", err)
 	return exitError
 }
 
-// giveUp prints what is known of an interrupted answer.
-func (s *session) giveUp() {
+// begin starts the clock of a command, which may have a limit.
+func (s *session) begin(c *cobra.Command) error {
+	s.begun, s.knownCode = time.Now(), exitUndecided
+	if s.limit < 0 {
+		return fmt.Errorf("--time-limit %v: want a duration above 0", s.limit)
+	}
+	if s.limit > 0 {
+		s.ctx, s.stop = context.WithTimeoutCause(s.ctx, s.limit, errTimeLimit)
+		c.SetContext(s.ctx)
+	}
+	context.AfterFunc(s.ctx, s.abandon)
+	return nil
+}
+
+// ended says why the context has ended.
+func (s *session) ended() string {
+	if errors.Is(context.Cause(s.ctx), errTimeLimit) {
+		return fmt.Sprintf("%v (%v)", errTimeLimit, s.limit)
+	}
+	return "interrupted"
+}
+
+// abandon ends the process after a while, with what is known of the answer. Most work watches the context. What does not, single passes
+// over a huge model, is left behind.
+func (s *session) abandon() {
+	if s.exit == nil {
+		return
+	}
+	time.Sleep(grace)
 	s.clear()
 	s.mutex.Lock() // held for good: nothing else is printed
 	if s.known != nil {
 		s.known(s.stdout)
 	}
-	fmt.Fprintln(s.stderr, "offswitch: interrupted")
+	fmt.Fprintf(s.stderr, "offswitch: %s\n", s.ended())
+	s.exit(s.knownCode)
 }
 
-// keep says how to print what is known so far, should the command be interrupted.
-func (s *session) keep(known func(w io.Writer)) {
+// keep says how to print what is known so far, should the command be interrupted, and the exit code
+// that goes with it.
+func (s *session) keep(known func(w io.Writer), code int) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	s.known = known
+	s.known, s.knownCode = known, code
+}
+
+// whole lets nothing interrupt f.
+func (s *session) whole(f func() error) error {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return f()
 }

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"encoding/json"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,7 +31,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("MODELS", models)
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "replace": replace},
 	})
 }
 
@@ -48,6 +50,28 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if code != args[0] {
 		ts.Fatalf("exit code %s, want %s", code, args[0])
 	}
+}
+
+// replace copies a zip archive with the first OLD of each member become NEW: replace IN OUT OLD NEW
+func replace(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 4 {
+		ts.Fatalf("usage: replace IN OUT OLD NEW")
+	}
+	in, err := zip.OpenReader(ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer in.Close()
+	var out bytes.Buffer
+	z := zip.NewWriter(&out)
+	for _, f := range in.File {
+		text, err := fs.ReadFile(in, f.Name)
+		ts.Check(err)
+		w, err := z.Create(f.Name)
+		ts.Check(err)
+		_, err = w.Write(bytes.Replace(text, []byte(args[2]), []byte(args[3]), 1))
+		ts.Check(err)
+	}
+	ts.Check(z.Close())
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), out.Bytes(), 0o600))
 }
 
 // Every subcommand's example works when it is pasted into a shell at the top of the repository.
@@ -111,29 +135,53 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
-// What README shows of the first command is what it prints.
+// What README shows of commands is what they print.
 func TestReadme(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, shown, ok := strings.Cut(string(readme), "    $ go run ./cmd/offswitch analyze testdata/coinrun.umb\n")
-	if !ok {
-		t.Fatal("README does not show the command")
-	}
-	var out, errs bytes.Buffer
-	s := &session{stdout: &out, stderr: &errs}
-	if code := s.run(context.Background(), []string{"analyze", "../../testdata/coinrun.umb"}); code != exitYes {
-		t.Fatalf("exit code %d: %s", code, errs.String())
-	}
-	var want strings.Builder
-	for line := range strings.Lines(out.String()) {
-		if line != "\n" {
-			line = "    " + line
+	for _, x := range []struct {
+		command string
+		args    []string
+		code    int
+	}{
+		{"analyze testdata/coinrun.umb", []string{"analyze", "../../testdata/coinrun.umb"}, exitYes},
+		{"feasible testdata/worked.drn --where 'r[finish] <= 0.1' --where 'r[home] >= 0.5'",
+			[]string{"feasible", "../../testdata/worked.drn", "--where", "r[finish] <= 0.1", "--where", "r[home] >= 0.5"}, exitNo},
+	} {
+		_, shown, ok := strings.Cut(string(readme), "    $ go run ./cmd/offswitch "+x.command+"\n")
+		if !ok {
+			t.Errorf("README does not show %s", x.command)
 		}
-		want.WriteString(line)
+		var out, errs bytes.Buffer
+		s := &session{stdout: &out, stderr: &errs}
+		if code := s.run(context.Background(), x.args); code != x.code {
+			t.Fatalf("%s: exit code %d: %s", x.command, code, errs.String())
+		}
+		var want strings.Builder
+		for line := range strings.Lines(out.String()) {
+			if line != "\n" {
+				line = "    " + line
+			}
+			want.WriteString(line)
+		}
+		if !strings.HasPrefix(shown, want.String()) {
+			t.Errorf("README shows\n%s\nbut %s prints\n%s", shown[:min(len(shown), want.Len())], x.command, want.String())
+		}
 	}
-	if !strings.HasPrefix(shown, want.String()) {
-		t.Errorf("README shows\n%s\nbut the command prints\n%s", shown[:min(len(shown), want.Len())], want.String())
+}
+
+// CLP is there when it is built in, and otherwise the error says how to get it.
+func TestSolverCLP(t *testing.T) {
+	s, err := findSolver("clp")
+	if clpSolver == nil {
+		if err == nil || !strings.Contains(err.Error(), "-tags clp") {
+			t.Errorf("error %v", err)
+		}
+		return
+	}
+	if err != nil || s.Name() != "CLP" {
+		t.Errorf("%v, %v", s, err)
 	}
 }

@@ -18,17 +18,20 @@ func newMember(s *session) *cobra.Command {
 		Short: "Is this reward in the training-compatible set?",
 		Long: `Decides whether the training policy is optimal for a reward in every state seen in training
 (Definition 6). Exit code 0: it is. 1: it is not, and the answer names the violated pair of choices.
-3: some choices tie within rounding.`,
+3: a tie; no other choice is better by more than the tolerance stated, if at all.`,
 		Example: "  go run ./cmd/offswitch member testdata/coinrun.umb --goal coin",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			r := &goalSetReport{Schema: "offswitch.member/1", Goal: o.goal}
-			return s.askGoalSet(c.Context(), args[0], o.goalOptions, r, nil, func(g lp.GoalSet) (lp.Answer, error) {
-				theta, err := readGoal(g.Model, o.goal)
-				if err != nil {
-					return lp.Answer{}, err
-				}
-				return lp.Member(c.Context(), g, theta)
+			return s.askGoalSet(c.Context(), args[0], o.goalOptions, r, goalQuestion{
+				inputs: []string{o.goal},
+				ask: func(g *lp.GoalSet) (lp.Answer, error) {
+					theta, err := readGoal(g.Model, o.goal)
+					if err != nil {
+						return lp.Answer{}, err
+					}
+					return lp.Member(c.Context(), *g, theta)
+				},
 			})
 		},
 	}

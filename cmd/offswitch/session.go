@@ -21,14 +21,20 @@ import (
 
 // session is one run of the command: where it reads and writes, and what it exits with.
 type session struct {
+	stdin          io.Reader
 	stdout, stderr io.Writer
+	exit           func(code int) // ends the process when work does not end by itself; nil: wait for it
 	code           int
 	begun          time.Time
+	limit          time.Duration
+	ctx            context.Context // of the command, with its time limit
+	stop           context.CancelFunc
 
-	mutex sync.Mutex
-	known func(w io.Writer) // prints what is known so far of an answer
-	stage string
-	bar   *progressbar.ProgressBar
+	mutex     sync.Mutex
+	known     func(w io.Writer) // prints what is known so far of an answer
+	knownCode int               // what to exit with then
+	stage     string
+	bar       *progressbar.ProgressBar
 }
 
 func newRoot(s *session) *cobra.Command {
@@ -40,17 +46,19 @@ actions seen in training, and a new situation with an off switch, and says for w
 goals that training allows the agent would avoid the switch (Krakovna & Kramar, arXiv 2304.06528).
 
 MODEL is a UMB archive (.umb, also gzipped or xz), a DRN file (.drn, .drn.gz), a PRISM explicit
-.tra file with its siblings, or a Gymnasium table (.json); it is recognised by content.
-Names that start with # and a number stand for a state or a choice without a name.
+.tra file with its siblings, or a Gymnasium table (.json); it is recognised by content. MODEL - is
+standard input. Names that start with # and a number stand for a state or a choice without a name.
 
-Exit codes: 0 yes (or done), 1 no, 2 error, 3 undecided or interrupted.`,
+Standard output has the answer and nothing else. Exit codes: 0 yes (or done), 1 no, 2 error,
+3 undecided, interrupted or out of time.`,
 		SilenceUsage:      true,
 		SilenceErrors:     true,
-		PersistentPreRun:  func(*cobra.Command, []string) { s.begun = time.Now() },
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error { return s.begin(c) },
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.SetOut(s.stdout)
 	root.SetErr(s.stderr)
+	root.PersistentFlags().DurationVar(&s.limit, "time-limit", 0, "stop after `DURATION`, such as 90s or 5m, with what is known by then")
 	root.AddCommand(
 		newAnalyze(s), newMember(s), newFeasible(s), newVerify(s),
 		newRecurrent(s), newInfo(s), newConvert(s), newGen(s),
@@ -99,7 +107,7 @@ func (s *session) answer(asJSON bool, v any, write func(w io.Writer) error) erro
 	s.clear()
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	s.known = nil
+	s.known, s.knownCode = nil, s.code
 	if asJSON {
 		return writeJSON(s.stdout, v)
 	}

@@ -7,5 +7,5 @@ import (
 	"offswitch/lp/clp"
 )
 
-// solver solves the linear programs of feasible.
-var solver lp.Solver = clp.Solver{}
+// clpSolver is CLP, nil where it is not built in.
+var clpSolver lp.Solver = clp.Solver{}

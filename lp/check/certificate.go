@@ -1,11 +1,8 @@
 package check
 
 import (
-	"bufio"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"io"
 	"math"
 	"math/big"
 
@@ -13,7 +10,7 @@ import (
 )
 
 // Schema is the version of the certificate format.
-const Schema = "offswitch.certificate/1"
+const Schema = "offswitch.certificate/2"
 
 // Kind says what a certificate proves.
 type Kind string
@@ -22,13 +19,13 @@ type Kind string
 const (
 	MemberYes  Kind = "member-yes" // this θ belongs to the goal set
 	MemberNo   Kind = "member-no"  // this θ does not
+	MemberTie  Kind = "member-tie" // this θ would, with the margin smaller by the tolerance, possibly below 0
 	Feasible   Kind = "feasible"   // the goal set is not empty: this θ belongs to it
 	Infeasible Kind = "infeasible" // the goal set is empty
 )
 
-// Certificate is a question about a goal set, its answer, and what proves the answer. Its file is
-// one JSON object whose fields are those below; numbers are float64 in their shortest decimal form
-// that reads back to the same bits. States and choices are numbers of the model.
+// Certificate is a question about a goal set, its answer, and what proves the answer; see Write for
+// its file. States and choices are numbers of the model.
 type Certificate struct {
 	Schema   string   `json:"schema"`
 	Kind     Kind     `json:"kind"`
@@ -37,38 +34,42 @@ type Certificate struct {
 
 	// All kinds but infeasible: the reward, at the states that matter, which are those reachable
 	// from S_train by any choices and those that constraints mention, in increasing order.
-	States []uint32     `json:"states,omitempty"`
-	Theta  []float64    `json:"theta,omitempty"`
-	Exact  []ExactTheta `json:"exact,omitempty"`  // rewards that no float64 denotes; Theta holds a neighbour
-	Values []float64    `json:"values,omitempty"` // close to V*, parallel to States; ignored where only constraints matter
+	States []uint32     `json:"-"`
+	Theta  []float64    `json:"-"`
+	Exact  []ExactTheta `json:"exact,omitempty"` // rewards that no float64 denotes; Theta holds a neighbour
+	Values []float64    `json:"-"`               // close to V*, parallel to States; ignored where only constraints matter
 
 	// Kind member-no: the choices of a state of S_train; absent when θ breaks the box or a constraint.
 	Pair *Pair `json:"pair,omitempty"`
 
+	// Kind member-tie: by how much the margin may be missed.
+	Tolerance float64 `json:"tolerance,omitempty"`
+
 	// Kinds member-yes and feasible, where exact ties need it, parallel to States: the policy σ, -1
 	// where terminal or irrelevant, and the classes of equal value, 0 for value 0.
-	Sigma   []int64  `json:"sigma,omitempty"`
-	Classes []uint32 `json:"classes,omitempty"`
+	Sigma   []int64  `json:"-"`
+	Classes []uint32 `json:"-"`
 
 	// Kind infeasible: the multipliers of the rows of choices, of terminal states, and of the
 	// constraints (one for each). Rows not listed have multiplier 0.
-	Choices     []uint32  `json:"choices,omitempty"`
-	ChoiceY     []float64 `json:"choice_y,omitempty"`
-	Terminals   []uint32  `json:"terminals,omitempty"`
-	TerminalY   []float64 `json:"terminal_y,omitempty"`
-	ConstraintY []float64 `json:"constraint_y,omitempty"`
+	Choices     []uint32  `json:"-"`
+	ChoiceY     []float64 `json:"-"`
+	Terminals   []uint32  `json:"-"`
+	TerminalY   []float64 `json:"-"`
+	ConstraintY []float64 `json:"-"`
 }
 
 // Question is what a certificate answers.
 type Question struct {
 	Discount    float64  `json:"discount"`
-	Train       []uint32 `json:"train"`  // S_train, increasing
-	Policy      []int64  `json:"policy"` // taken choice of each, -1 where terminal
+	Train       []uint32 `json:"-"` // S_train, increasing
+	Policy      []int64  `json:"-"` // taken choice of each, -1 where terminal
 	Margin      float64  `json:"margin"`
-	Weak        []uint32 `json:"weak,omitempty"` // untaken choices of S_train that need no margin, increasing
+	Weak        []uint32 `json:"-"` // untaken choices of S_train that need no margin, increasing
 	Lower       float64  `json:"lower"`
 	Upper       float64  `json:"upper"`
 	Constraints []string `json:"constraints,omitempty"`
+	Features    []string `json:"features,omitempty"` // rewards depend on these alone, and are 0 where a state has none
 }
 
 // ExactTheta is the exact reward of a state as a fraction p/q.
@@ -89,36 +90,6 @@ type Pair struct {
 func New(m *sparse.MDP, kind Kind, q Question) *Certificate {
 	hash := m.Hash()
 	return &Certificate{Schema: Schema, Kind: kind, Model: hex.EncodeToString(hash[:]), Question: q}
-}
-
-// Write writes the certificate as JSON. It fails when a number is not finite.
-func (c *Certificate) Write(w io.Writer) error {
-	out := bufio.NewWriter(w)
-	e := json.NewEncoder(out)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(c); err != nil {
-		return fmt.Errorf("certificate: %w", err)
-	}
-	return out.Flush()
-}
-
-// ReadCertificate reads one certificate and nothing after it. It refuses other versions and
-// unknown fields; whether the content makes sense is for Check to say. Memory is in proportion to
-// what is read.
-func ReadCertificate(r io.Reader) (*Certificate, error) {
-	d := json.NewDecoder(r)
-	d.DisallowUnknownFields()
-	c := new(Certificate)
-	if err := d.Decode(c); err != nil {
-		return nil, fmt.Errorf("certificate: %w", err)
-	}
-	if c.Schema != Schema {
-		return nil, fmt.Errorf("certificate: schema %q, want %q", c.Schema, Schema)
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return nil, fmt.Errorf("certificate: something follows the end of the object")
-	}
-	return c, nil
 }
 
 // exactLimit bounds the length of a fraction, so that a short file cannot ask for a huge number.

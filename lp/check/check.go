@@ -22,8 +22,9 @@ const exactTotal = 1 << 13
 
 // Violation is one reason why a certificate does not prove its answer.
 type Violation struct {
-	Rule string // short name of what is violated: schema, model, question, theta, box, constraint, tie, values, pair, choice, class, farkas, more
-	Text string // what, where, and by how much
+	Rule  string // short name of what is violated: schema, model, question, theta, box, constraint, tie, values, pair, choice, class, farkas, more
+	Text  string // what, where, and by how much
+	Count int    // how many it stands for: 1, and of the rule more all those that are not listed
 }
 
 func (v Violation) String() string { return v.Rule + ": " + v.Text }
@@ -37,7 +38,7 @@ func Check(m *sparse.MDP, c *Certificate) []Violation {
 	k := &checker{m: m, c: c}
 	k.check()
 	if k.more > 0 {
-		k.found = append(k.found, Violation{"more", fmt.Sprintf("%d more violations", k.more)})
+		k.found = append(k.found, Violation{"more", fmt.Sprintf("%d more violations", k.more), k.more})
 	}
 	return k.found
 }
@@ -49,7 +50,9 @@ type checker struct {
 	more  int
 
 	constraints []Constraint
+	features    []Feature
 	ties        []uint32 // see Ties
+	none        uint32   // see Ties
 	train       sparse.Bitset
 	taken       []uint32      // choice of each state of S_train, None where terminal; None elsewhere
 	weak        sparse.Bitset // choices that need no margin
@@ -62,11 +65,19 @@ type checker struct {
 }
 
 func (k *checker) fail(rule, format string, args ...any) {
-	if len(k.found) >= MaxViolations {
-		k.more++
+	if k.enough() {
 		return
 	}
-	k.found = append(k.found, Violation{rule, fmt.Sprintf(format, args...)})
+	k.found = append(k.found, Violation{rule, fmt.Sprintf(format, args...), 1})
+}
+
+// enough reports whether a violation need not be described any more, and then counts it.
+func (k *checker) enough() bool {
+	if len(k.found) < MaxViolations {
+		return false
+	}
+	k.more++
+	return true
 }
 
 func (k *checker) check() {
@@ -76,6 +87,9 @@ func (k *checker) check() {
 	}
 	if hash := k.m.Hash(); c.Model != hex.EncodeToString(hash[:]) {
 		k.fail("model", "the certificate is about model %.16s…, this one is %x…", c.Model, hash[:8])
+	}
+	if len(k.found) > 0 {
+		return
 	}
 	k.question()
 	if len(k.found) > 0 {
@@ -90,7 +104,7 @@ func (k *checker) check() {
 		k.infeasible()
 	case MemberNo:
 		k.memberNo()
-	case MemberYes, Feasible:
+	case MemberYes, Feasible, MemberTie:
 		k.memberYes()
 	default:
 		k.fail("schema", "unknown kind %q", c.Kind)
@@ -113,9 +127,6 @@ func (k *checker) question() {
 	k.taken = make([]uint32, n)
 	for s := range k.taken {
 		k.taken[s] = sparse.None
-	}
-	if len(q.Train) == 0 {
-		k.fail("question", "S_train is empty")
 	}
 	if len(q.Policy) != len(q.Train) {
 		k.fail("question", "%d taken choices for the %d states of S_train", len(q.Policy), len(q.Train))
@@ -153,6 +164,14 @@ func (k *checker) question() {
 		}
 		k.constraints = append(k.constraints, x)
 	}
+	for _, name := range q.Features {
+		x, err := ParseFeature(k.m, name)
+		if err != nil {
+			k.fail("question", "%v", err)
+			continue
+		}
+		k.features = append(k.features, x)
+	}
 }
 
 // region finds R, the states that matter, and β.
@@ -175,13 +194,12 @@ func (k *checker) region() {
 					stack = append(stack, t)
 				}
 			}
-			sum = max(sum, row.hi)
+			sum = max(sum, row.hi())
 		}
 	}
-	if k.modulus = point(sum).times(k.c.Question.Discount).hi; !(k.modulus < 1) {
+	if k.modulus = point(sum).times(k.c.Question.Discount).hi(); !(k.modulus < 1) {
 		k.fail("question", "discount %v times probabilities that sum to %v is not below 1", k.c.Question.Discount, sum)
 	}
-	k.ties = Ties(k.m, k.constraints)
 	matter := k.relevant.Clone()
 	for i := range k.constraints {
 		for _, t := range k.constraints[i].Terms {
@@ -196,6 +214,7 @@ func (k *checker) region() {
 		k.position[s] = uint32(len(k.states))
 		k.states = append(k.states, s)
 	}
+	k.ties, k.none = Ties(k.m, k.constraints, k.features, k.states)
 }
 
 // reward checks that θ is given, and exactly, at every state that matters.
@@ -208,7 +227,6 @@ func (k *checker) reward() bool {
 	for i, s := range k.states {
 		if c.States[i] != s {
 			k.fail("theta", "state #%d stands where #%d is expected", c.States[i], s)
-			return false
 		}
 		if !finite(c.Theta[i]) {
 			k.fail("theta", "%s: %v is not a finite number", k.name(s), c.Theta[i])
@@ -238,7 +256,8 @@ func (k *checker) reward() bool {
 			continue
 		}
 		k.exactTheta[e.State] = x
-		if b := k.theta(e.State); !finite(b.lo) || !finite(b.hi) || rat(b.lo).Cmp(x) > 0 || rat(b.hi).Cmp(x) < 0 {
+		b := k.theta(e.State)
+		if off := new(big.Rat).Sub(x, rat(b.x)); !finite(b.e) || off.Abs(off).Cmp(rat(b.e)) > 0 {
 			k.fail("theta", "%s: %s is not next to %v", k.name(e.State), e.Value, c.Theta[k.position[e.State]])
 		}
 	}
@@ -262,7 +281,7 @@ func (k *checker) matters(s uint32) bool {
 func (k *checker) theta(s uint32) interval {
 	x := k.c.Theta[k.position[s]]
 	if k.exactTheta[s] != nil {
-		return interval{below(x), above(x)}
+		return interval{x, max(above(x)-x, x-below(x))}
 	}
 	return point(x)
 }
@@ -274,6 +293,9 @@ func (k *checker) thetaExact(s uint32) *big.Rat {
 	}
 	return rat(k.c.Theta[k.position[s]])
 }
+
+// zero reports whether the reward of a state that matters is 0 for want of features.
+func (k *checker) zero(s uint32) bool { return k.none != sparse.None && k.ties[s] == k.none }
 
 func (k *checker) sameTheta(s, t uint32) bool {
 	if k.exactTheta[s] == nil && k.exactTheta[t] == nil {
@@ -292,11 +314,17 @@ func (k *checker) allowed(broken func(rule, format string, args ...any)) {
 		if x := k.exactTheta[s]; x != nil {
 			outside = x.Cmp(lower) < 0 || x.Cmp(upper) > 0
 		}
+		if k.zero(s) {
+			if k.c.Theta[i] != 0 || k.exactTheta[s] != nil && k.exactTheta[s].Sign() != 0 {
+				broken("tie", "%s: reward %v, want 0 where a state has no features", k.name(s), k.c.Theta[i])
+			}
+			continue
+		}
 		if outside {
 			broken("box", "%s: reward %v is not in [%v,%v]", k.name(s), k.c.Theta[i], q.Lower, q.Upper)
 		}
 		if k.ties != nil && !k.sameTheta(s, k.ties[s]) {
-			broken("tie", "%s and %s have different rewards, but a constraint names a label that ties them", k.name(s), k.name(k.ties[s]))
+			broken("tie", "%s and %s have different rewards, but a label that a constraint names, or equal features, tie them", k.name(s), k.name(k.ties[s]))
 		}
 	}
 	for i := range k.constraints {
@@ -338,8 +366,8 @@ func (k *checker) memberNo() {
 	if eps > 0 && k.sameRow(p.Taken, p.Untaken, k.byTarget) || v.gapBelow(p.Taken, p.Untaken, eps) {
 		return
 	}
-	k.fail("pair", "%s: choice %d is not proved to miss the margin %v against choice %d: value difference %s, error bound %.3g",
-		k.name(p.State), p.Taken, eps, p.Untaken, v.gap(p.Taken, p.Untaken), v.slack)
+	k.fail("pair", "%s: choice %s is not proved to miss the margin %v against choice %s: value difference %s, error bound %.3g",
+		k.name(p.State), k.m.ActionName(p.Taken), eps, k.m.ActionName(p.Untaken), v.gap(p.Taken, p.Untaken), v.slack)
 }
 
 func (k *checker) memberYes() {
@@ -351,18 +379,15 @@ func (k *checker) memberYes() {
 	if v == nil {
 		return
 	}
-	var open []Pair
-	for s := range k.train.All() {
-		lo, hi := k.m.Choices(s)
-		taken := k.taken[s]
-		for a := lo; a < hi; a++ {
-			eps := k.margin(a)
-			if a == taken || eps == 0 && k.sameRow(taken, a, k.byTarget) || v.gapAtLeast(taken, a, eps) {
-				continue
-			}
-			open = append(open, Pair{s, taken, a})
+	tolerance := 0.0
+	if k.c.Kind == MemberTie {
+		if tolerance = k.c.Tolerance; !(tolerance >= 0) || !finite(tolerance) {
+			k.fail("schema", "tolerance %v is not a finite number of at least 0", tolerance)
+			return
 		}
 	}
+	need := func(choice uint32) float64 { return point(k.margin(choice)).sub(point(tolerance)).hi() }
+	open := v.open(k.train, func(s uint32) uint32 { return k.taken[s] }, need, k.byTarget)
 	if len(open) == 0 {
 		return
 	}
@@ -370,13 +395,15 @@ func (k *checker) memberYes() {
 	optimal := k.classes(v)
 	settled := true
 	for _, p := range open {
-		eps := k.margin(p.Untaken)
-		if optimal && eps == 0 && k.sameRow(p.Taken, p.Untaken, k.byClass) || v.exactlyAtLeast(p.Taken, p.Untaken, eps) {
+		eps := need(p.Untaken)
+		if optimal && eps <= 0 && k.sameRow(p.Taken, p.Untaken, k.byClass) || v.exactlyAtLeast(p.Taken, p.Untaken, eps) {
 			continue
 		}
-		settled = false
-		k.fail("choice", "%s: choice %d is not proved better than choice %d by %v: value difference %s, error bound %.3g",
-			k.name(p.State), p.Taken, p.Untaken, eps, v.gap(p.Taken, p.Untaken), v.slack)
+		if settled = false; k.enough() {
+			continue
+		}
+		k.fail("choice", "%s: choice %s is not proved better than choice %s by %v: value difference %s, error bound %.3g",
+			k.name(p.State), k.m.ActionName(p.Taken), k.m.ActionName(p.Untaken), eps, v.gap(p.Taken, p.Untaken), v.slack)
 	}
 	if settled { // what is wrong with the classes does not matter
 		k.found, k.more = found, more

@@ -24,7 +24,7 @@ func (k *checker) sameRow(a, b uint32, group func(target uint32) uint32) bool {
 		g := group(x[0])
 		return g == group(y[0]) && (g == sparse.None || k.m.Probability(from) == k.m.Probability(to))
 	}
-	var row []weight
+	row := make([]weight, 0, 16) // on the stack, but for long rows
 	add := func(choice uint32, sign float64) {
 		lo, hi := k.m.Branches(choice)
 		for i := lo; i < hi; i++ {
@@ -55,8 +55,8 @@ func sumsToZero(row []weight) bool {
 	for _, w := range row {
 		sum = sum.add(point(w.p))
 	}
-	if sum.lo == sum.hi || sum.lo > 0 || sum.hi < 0 {
-		return sum.lo == 0 && sum.hi == 0
+	if sum.e == 0 || sum.lo() > 0 || sum.hi() < 0 {
+		return sum == point(0)
 	}
 	exact := new(big.Rat)
 	for _, w := range row {
@@ -84,22 +84,22 @@ func (k *checker) classes(v *values) bool {
 		case lo == hi && sigma != -1, lo < hi && (sigma < int64(lo) || sigma >= int64(hi)):
 			k.fail("class", "%s has no choice %d", k.name(s), sigma)
 		case lo < hi && k.train.Has(s) && uint32(sigma) != k.taken[s]:
-			k.fail("class", "%s: choice %d is not the taken one", k.name(s), sigma)
+			k.fail("class", "%s: choice %s is not the taken one", k.name(s), k.m.ActionName(uint32(sigma)))
 		}
 	}
 	if len(k.found)+k.more > before {
 		return false
 	}
-	first := make(map[uint32]uint32) // class: its first state
+	first := make([]uint32, k.m.NumStates()+1) // 1 + the first state of each class
 	for s := range k.relevant.All() {
 		class := c.Classes[k.position[s]]
-		if class == sparse.None {
-			k.fail("class", "%s has no class", k.name(s))
+		if class >= uint32(len(first)) {
+			k.fail("class", "%s is in class %d, but %d states have no more classes than that", k.name(s), class, k.m.NumStates())
 			continue
 		}
-		if r, ok := first[class]; !ok {
-			first[class] = s
-		} else if class != 0 && !k.alike(s, r) {
+		if first[class] == 0 {
+			first[class] = 1 + s
+		} else if r := first[class] - 1; class != 0 && !k.alike(s, r) {
 			k.fail("class", "%s and %s are in class %d but differ", k.name(s), k.name(r), class)
 		}
 		if class == 0 && !k.worthless(s) {
@@ -109,14 +109,10 @@ func (k *checker) classes(v *values) bool {
 	if len(k.found)+k.more > before {
 		return false
 	}
-	for s := range k.relevant.All() {
-		lo, hi := k.m.Choices(s)
-		sigma := uint32(c.Sigma[k.position[s]])
-		for a := lo; a < hi; a++ {
-			if a != sigma && !k.sameRow(a, sigma, k.byClass) && !v.gapAtLeast(sigma, a, 0) && !v.exactlyAtLeast(sigma, a, 0) {
-				k.fail("class", "%s: choice %d is neither tied with choice %d nor proved worse: value difference %s, error bound %.3g",
-					k.name(s), a, sigma, v.gap(sigma, a), v.slack)
-			}
+	for _, p := range v.open(k.relevant, k.sigma, func(uint32) float64 { return 0 }, k.byClass) {
+		if !v.exactlyAtLeast(p.Taken, p.Untaken, 0) && !k.enough() {
+			k.fail("class", "%s: choice %s is neither tied with choice %s nor proved worse: value difference %s, error bound %.3g",
+				k.name(p.State), k.m.ActionName(p.Untaken), k.m.ActionName(p.Taken), v.gap(p.Taken, p.Untaken), v.slack)
 		}
 	}
 	return len(k.found)+k.more == before

@@ -39,6 +39,20 @@ type Term struct {
 	Name        string        // of the state or label
 }
 
+// Feature is a label or a state on which rewards may depend: with features, states that have the same
+// ones have the same reward, and states that have none have reward 0.
+type Feature = Term
+
+// ParseFeature returns the feature of a name: that of a state or a label, as r[NAME] has it in ParseConstraint.
+func ParseFeature(m *sparse.MDP, name string) (Feature, error) {
+	t, err := lookup(m, name)
+	if err != nil {
+		return t, fmt.Errorf("feature %q: %w", name, err)
+	}
+	t.Name = name
+	return t, nil
+}
+
 // Value returns terms plus constants exactly, given the exact reward of a state. A label counts by
 // its first state; that its states agree is a condition of its own (see Ties).
 func (c *Constraint) Value(theta func(state uint32) *big.Rat) *big.Rat {
@@ -65,11 +79,22 @@ func (c *Constraint) Met(value *big.Rat) bool {
 
 func rat(x float64) *big.Rat { return new(big.Rat).SetFloat64(x) }
 
-// Ties returns for each state the least state that the constraints tie it to: mentioning a label
-// makes the rewards of its states equal, and labels that overlap are tied together. It is nil
-// when no constraint mentions a label, and then every state stands for itself.
-func Ties(m *sparse.MDP, constraints []Constraint) []uint32 {
-	var root []uint32
+// Ties returns for each of the given states, which are in increasing order, the least of them that has the
+// same reward by the constraints and features, and what stands for those whose reward is 0 for want of
+// a feature, None where there are no features. Mentioning a label in a constraint makes the rewards of its
+// states equal, and labels that overlap are tied together. With features, states that have the
+// same ones have the same reward. root is len NumStates, and nil when no constraint mentions a label and
+// there are no features; then every state stands for itself. O(states of labels and features), and 8 bytes
+// a state.
+func Ties(m *sparse.MDP, constraints []Constraint, features []Feature, states []uint32) (root []uint32, none uint32) {
+	none = sparse.None
+	if len(features) > 0 {
+		root = alike(m.NumStates(), features)
+		if r := root[m.NumStates()]; int(r) < m.NumStates() {
+			none = r
+		}
+		root = root[:m.NumStates()]
+	}
 	for i := range constraints {
 		for _, t := range constraints[i].Terms {
 			if t.Label == nil {
@@ -87,10 +112,58 @@ func Ties(m *sparse.MDP, constraints []Constraint) []uint32 {
 			}
 		}
 	}
+	if root == nil {
+		return nil, none
+	}
 	for s := range root {
 		root[s] = find(root, uint32(s))
 	}
-	return root
+	least := make([]uint32, len(root)) // of the given states in each group, plus 1
+	for _, s := range states {
+		if least[root[s]] == 0 {
+			least[root[s]] = s + 1
+		}
+	}
+	if none != sparse.None {
+		none = least[find(root, none)] - 1
+	}
+	for _, s := range states {
+		root[s] = least[root[s]] - 1
+	}
+	return root, none
+}
+
+// alike returns for each of n states, and for one more that has no features, the least of these that has
+// the same features, that one more being the least of its own kind.
+func alike(n int, features []Feature) []uint32 {
+	class, classes := make([]uint32, n+1), uint32(1)
+	for _, f := range features {
+		split := make(map[uint32]uint32) // those with the feature, of each class
+		with := func(s uint32) {
+			c, ok := split[class[s]]
+			if !ok {
+				c = classes
+				split[class[s]] = c
+				classes++
+			}
+			class[s] = c
+		}
+		if f.Label == nil {
+			with(f.State)
+			continue
+		}
+		for s := range f.Label.All() {
+			with(s)
+		}
+	}
+	first := make([]uint32, classes)
+	for s := n; s >= 0; s-- {
+		first[class[s]] = uint32(s)
+	}
+	for s, c := range class {
+		class[s] = first[c]
+	}
+	return class
 }
 
 // find returns the root of s, halving the path to it.
@@ -260,9 +333,9 @@ func (p *constraintParser) reward(coefficient float64, what string) error {
 	if length < 0 {
 		return p.fail(len(p.text), "expected ] to end the name that starts at column %d", utf8.RuneCountInString(p.text[:from])+1)
 	}
-	t, err := p.resolve(from, p.text[from:from+length])
+	t, err := lookup(p.m, p.text[from:from+length])
 	if err != nil {
-		return err
+		return p.fail(from, "%v", err)
 	}
 	t.Coefficient = coefficient
 	p.c.Terms = append(p.c.Terms, t)
@@ -270,37 +343,37 @@ func (p *constraintParser) reward(coefficient float64, what string) error {
 	return nil
 }
 
-// resolve finds the state or label of a name that stands at a byte of the text.
-func (p *constraintParser) resolve(at int, name string) (Term, error) {
+// lookup finds the state or label of a name.
+func lookup(m *sparse.MDP, name string) (Term, error) {
 	name = strings.TrimSpace(name)
 	stateName, onlyState := strings.CutPrefix(name, "state:")
 	labelName, onlyLabel := strings.CutPrefix(name, "label:")
-	state, missing := p.m.FindState(stateName)
-	label, isLabel := p.m.Label(labelName)
+	state, missing := m.FindState(stateName)
+	label, isLabel := m.Label(labelName)
 	isState := missing == nil && !onlyLabel
 	isLabel = isLabel && !onlyState
 	switch {
 	case isState && isLabel:
-		return Term{}, p.fail(at, "%q is both a state and a label: write r[state:%s] or r[label:%s]", name, name, name)
+		return Term{}, fmt.Errorf("%q is both a state and a label: write r[state:%s] or r[label:%s]", name, name, name)
 	case isState:
 		return Term{State: state, Name: stateName}, nil
 	case isLabel:
 		if label.First() == sparse.None {
-			return Term{}, p.fail(at, "expected a label with states, but no state carries %q", labelName)
+			return Term{}, fmt.Errorf("expected a label with states, but no state carries %q", labelName)
 		}
 		return Term{State: label.First(), Label: label, Name: labelName}, nil
 	case onlyState:
-		return Term{}, p.fail(at, "expected a state: %v", missing)
+		return Term{}, fmt.Errorf("expected a state: %v", missing)
 	case onlyLabel:
-		return Term{}, p.fail(at, "expected a label: no label is called %q%s", labelName, p.known())
+		return Term{}, fmt.Errorf("expected a label: no label is called %q%s", labelName, known(m))
 	}
-	return Term{}, p.fail(at, "expected a state or a label: %v, and no label is%s", missing, p.known())
+	return Term{}, fmt.Errorf("expected a state or a label: %v, and no label is%s", missing, known(m))
 }
 
 // known lists the first labels of the model for an error.
-func (p *constraintParser) known() string {
+func known(m *sparse.MDP) string {
 	var names []string
-	for _, l := range p.m.Labels() {
+	for _, l := range m.Labels() {
 		if len(names) == 8 {
 			names = append(names, "…")
 			break

@@ -3,7 +3,7 @@ package check_test
 import (
 	"fmt"
 	"math/big"
-	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -100,14 +100,48 @@ func TestTies(t *testing.T) {
 		}
 		return c
 	}
-	if got := check.Ties(m, []check.Constraint{parse("r[a] >= 0")}); got != nil {
-		t.Errorf("ties without labels: %v", got)
+	all := []uint32{0, 1, 2, 3}
+	ties := func(states []uint32, features []string, texts ...string) (root []uint32, none uint32) {
+		var fs []check.Feature
+		for _, name := range features {
+			f, err := check.ParseFeature(m, name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fs = append(fs, f)
+		}
+		var cs []check.Constraint
+		for _, text := range texts {
+			cs = append(cs, parse(text))
+		}
+		return check.Ties(m, cs, fs, states)
 	}
-	if got := check.Ties(m, []check.Constraint{parse("r[goal] >= 0")}); !reflect.DeepEqual(got, []uint32{0, 1, 1, 1}) {
-		t.Errorf("ties of goal: %v", got)
-	}
-	if got := check.Ties(m, []check.Constraint{parse("r[goal] >= r[label:coin]")}); !reflect.DeepEqual(got, []uint32{0, 0, 0, 0}) {
-		t.Errorf("ties of overlapping labels: %v", got)
+	for _, x := range []struct {
+		what        string
+		states      []uint32
+		features    []string
+		constraints []string
+		root        []uint32
+		none        uint32
+	}{
+		{"no labels", all, nil, []string{"r[a] >= 0"}, nil, sparse.None},
+		{"one label", all, nil, []string{"r[goal] >= 0"}, []uint32{0, 1, 1, 1}, sparse.None},
+		{"overlapping labels", all, nil, []string{"r[goal] >= r[label:coin]"}, []uint32{0, 0, 0, 0}, sparse.None},
+		{"overlapping features", all, []string{"label:coin", "goal"}, nil, []uint32{0, 1, 2, 2}, sparse.None},
+		{"no features", all, []string{"state:#3"}, nil, []uint32{0, 0, 0, 3}, 0},
+		{"features of other states", []uint32{2, 3}, []string{"a"}, nil, []uint32{0, 0, 2, 2}, 2},
+		{"no state without features", []uint32{2, 3}, []string{"goal"}, nil, []uint32{0, 0, 2, 2}, sparse.None},
+		{"a label that ties to no feature", all, []string{"a"}, []string{"r[label:coin] >= 0"}, []uint32{0, 0, 0, 0}, 0},
+	} {
+		root, none := ties(x.states, x.features, x.constraints...)
+		for s := range root {
+			if !slices.Contains(x.states, uint32(s)) {
+				root[s] = 0
+			}
+		}
+		if !slices.Equal(root, x.root) || none != x.none {
+			t.Errorf("%s: %v, %d, want %v, %d", x.what, root, none, x.root, x.none)
+		}
 	}
 }
 

@@ -6,11 +6,15 @@
 //
 // # The question
 //
-// S_train is a set of states, π their taken choices, γ the discount, ε ≥ 0 a margin, [l,u] a box,
+// S_train is a set of states, maybe empty, π their taken choices, γ the discount, ε ≥ 0 a margin, [l,u] a box,
 // plus linear constraints on θ. A reward θ belongs to the goal set G when it lies in the box,
 // meets the constraints, and for every state s of S_train and every untaken choice a
 //
 //	Q*(s,π(s)) − Q*(s,a) ≥ ε,   Q*(s,a) = θ(s) + γ Σ P(s,a,t) V*(t).
+//
+// Where a question lists a as weak, 0 takes the place of ε, here and in everything below. A question may name
+// features, labels or states. Then rewards depend on these alone: states that have the same features
+// have the same reward, and states that have none have reward 0, whatever the box.
 //
 // With ε = 0 this says that π(s) is optimal at every s in S_train. Probabilities, γ, ε, the box and
 // the numbers of the constraints are the real numbers that their float64 denote; a row need not
@@ -18,7 +22,7 @@
 // choices. θ is judged on R and on the states that constraints mention, and ignored elsewhere. β is
 // an upper bound of γ·ΣP over the choices in R; everything below needs β < 1.
 //
-// # Proof of "yes" (kinds member-yes and feasible)
+// # Proof of "yes" (kinds member-yes and feasible), and of a tie (member-tie)
 //
 // Given v on R, let ρ be the greatest |v(s) − max_a (θ(s) + γ Σ P(s,a,t) v(t))| over R, with θ(s)
 // alone where s is terminal. The Bellman operator contracts by β, so |V* − v| ≤ E = ρ/(1−β) on R.
@@ -26,11 +30,12 @@
 //
 //	|Q*(s,a) − Q*(s,b) − g| ≤ γ Σ (P(s,a,t) + P(s,b,t)) E ≤ 2βE.                           (1)
 //
-// An untaken choice is proved when g(π(s),a) ≥ ε + 2βE, or, with ε = 0, when P(s,a,·) and
-// P(s,π(s),·) are the same distribution. Nothing here needs S_train to be closed under π, which
-// is why a "yes" is proved from V*, and never from a solution of the linear program.
+// An untaken choice is proved when g(π(s),a) ≥ ε + 2βE, or, with ε ≤ 0, when P(s,a,·) and
+// P(s,π(s),·) are the same distribution. A tie within a tolerance τ is proved in the same way, with
+// ε − τ in place of ε. Nothing here needs S_train to be closed under π, which is why a "yes" is
+// proved from V*, and never from a solution of the linear program.
 //
-// Exact ties that are left (ε = 0) are proved with a policy σ on R, σ = π on S_train, and a
+// Exact ties that are left (ε ≤ 0) are proved with a policy σ on R, σ = π on S_train, and a
 // partition of R into classes. Class 0 holds states of θ = 0 all of whose branches under σ lead to
 // class 0. The states of any other class have the same θ, are all terminal or all not, and
 // lead under σ with the same total probability to each class other than 0. Then V^σ is constant on
@@ -56,11 +61,12 @@
 //	v(s) − θ(s) − γ Σ P(s,a,t) v(t)    ≥ ε      s in S_train, a untaken
 //	v(s) − θ(s) − γ Σ P(s,a,t) v(t)    ≥ 0      s in R outside S_train, every a
 //	v(s) − θ(s) = 0                             s terminal
-//	l ≤ θ ≤ u, the constraints, equal θ where a label ties states
+//	l ≤ θ ≤ u, the constraints, equal θ where a label or features tie states, 0 without features
 //	min(l, l/(1−β)) ≤ v(s) ≤ max(u, u/(1−β))
 //
-// whether S_train is closed or not. (The last line holds for V*: it is a discounted sum whose
-// first term is θ(s), whose terms lie in [l,u] times weights that sum to at most 1/(1−β).) Given
+// whether S_train is closed or not; with features, l and u of the last line include 0. (That line holds
+// for V*: it is a discounted sum whose first term is θ(s), whose terms lie in [l,u] times weights that
+// sum to at most 1/(1−β).) Given
 // multipliers y of the rows, of the sign of the row and free on equalities, every solution has
 // yᵀb ≤ (yᵀA)x; so when the greatest (yᵀA)x over the bounds of the columns is less than yᵀb, there
 // is no solution, and G is empty. The bounds of v make this robust: a rounding error in y costs
@@ -68,7 +74,7 @@
 //
 // # Arithmetic
 //
-// Sums are intervals of float64 that are rounded outwards (see interval.go). Where they leave an
-// inequality open and the region has at most ExactBranches branches, it is decided with math/big.
-// Constraints and equal distributions are always decided exactly.
+// Sums are float64 with a bound of their error, which is 0 where they are exact (see interval.go).
+// Where they leave an inequality open and the region has at most ExactBranches branches, it is decided
+// with math/big. Constraints and equal distributions are always decided exactly.
 package check

@@ -22,10 +22,10 @@ func (k *checker) infeasible() {
 		}
 		s := k.m.ChoiceState(a)
 		if !k.relevant.Has(s) {
-			k.fail("farkas", "choice %d of %s has no row: S_train does not reach it", a, k.name(s))
+			k.fail("farkas", "choice %s of %s has no row: S_train does not reach it", k.m.ActionName(a), k.name(s))
 		}
 		if !finite(c.ChoiceY[i]) || c.ChoiceY[i] < 0 && a != k.taken[s] {
-			k.fail("farkas", "choice %d of %s has multiplier %v, want a number of at least 0", a, k.name(s), c.ChoiceY[i])
+			k.fail("farkas", "choice %s of %s has multiplier %v, want a number of at least 0", k.m.ActionName(a), k.name(s), c.ChoiceY[i])
 		}
 	}
 	for i, s := range c.Terminals {
@@ -50,10 +50,10 @@ func (k *checker) infeasible() {
 		return
 	}
 	excess := k.farkas()
-	if excess.lo > 0 {
+	if excess.lo() > 0 {
 		return
 	}
-	if excess.hi > 0 && k.branches <= ExactBranches && k.farkasExact().Sign() > 0 {
+	if excess.hi() > 0 && k.branches <= ExactBranches && k.farkasExact().Sign() > 0 {
 		return
 	}
 	k.fail("farkas", "the multipliers give yᵀb - max (yᵀA)x = %s, want more than 0", excess)
@@ -69,8 +69,11 @@ func (k *checker) root(s uint32) uint32 {
 
 // valueBounds returns bounds of v: min(l, l/(1-β)) and max(u, u/(1-β)), rounded outwards.
 func (k *checker) valueBounds() (lo, hi float64) {
-	q := &k.c.Question
-	rest := point(1).sub(point(k.modulus)).lo
+	q := k.c.Question
+	if k.features != nil {
+		q.Lower, q.Upper = min(q.Lower, 0), max(q.Upper, 0)
+	}
+	rest := point(1).sub(point(k.modulus)).lo()
 	return min(q.Lower, below(q.Lower/rest)), max(q.Upper, above(q.Upper/rest))
 }
 
@@ -110,16 +113,18 @@ func (k *checker) farkas() interval {
 		}
 	}
 	lo, hi := k.valueBounds()
-	for i := range k.states {
-		b = b.sub(greatest(value[i], lo, hi)).sub(greatest(reward[i], q.Lower, q.Upper))
+	for i, s := range k.states {
+		b = b.sub(greatest(value[i], lo, hi))
+		if !k.zero(s) {
+			b = b.sub(greatest(reward[i], q.Lower, q.Upper))
+		}
 	}
 	return b
 }
 
 // greatest returns bounds of the greatest z·x over x in lo..hi.
 func greatest(z interval, lo, hi float64) interval {
-	x, y := z.times(lo), z.times(hi)
-	return interval{max(x.lo, y.lo), max(x.hi, y.hi)}
+	return z.times(lo).greater(z.times(hi))
 }
 
 // farkasExact is farkas in exact arithmetic.
@@ -165,9 +170,11 @@ func (k *checker) farkasExact() *big.Rat {
 		}
 		b.Sub(b, x)
 	}
-	for i := range k.states {
+	for i, s := range k.states {
 		take(&value[i], lo, hi)
-		take(&reward[i], q.Lower, q.Upper)
+		if !k.zero(s) {
+			take(&reward[i], q.Lower, q.Upper)
+		}
 	}
 	return b
 }

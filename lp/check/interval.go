@@ -1,70 +1,79 @@
 package check
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
-// interval is a set of reals lo..hi that holds the true result of a computation. Go cannot change
-// the rounding mode; instead each operation takes the nearest float64 and finds the sign of its
-// error, exactly, from a second operation. What is exact stays a point.
-type interval struct{ lo, hi float64 }
+// interval is the set of reals within e of x, and holds the true result of a computation. Go
+// cannot change the rounding mode; instead each operation takes the nearest float64 and adds the size
+// of its error, which a second operation finds exactly. What is exact has e = 0. After an overflow
+// e is not a number, and no comparison with such an interval holds.
+type interval struct{ x, e float64 }
 
-func point(x float64) interval { return interval{x, x} }
+func point(x float64) interval { return interval{x, 0} }
 
-// tiny is a magnitude below which the error of a product is itself not exact.
-const tiny = 0x1p-900
+const (
+	// tiny is a magnitude below which the error of a product is itself not exact, but less than
+	// tinyError.
+	tiny      = 0x1p-900
+	tinyError = 0x1p-950
+	// up makes up for the rounding of the few additions of errors before it.
+	up = 1 + 0x1p-50
+)
 
-// sumBounds returns the floats around a+b. The error of a rounded sum is a float64 (Knuth's
-// TwoSum), and NaN when the sum overflows.
-func sumBounds(a, b float64) (lo, hi float64) {
-	s := a + b
-	t := s - a
-	return around(s, (a-(s-t))+(b-t))
-}
-
-// productBounds returns the floats around a·b.
-func productBounds(a, b float64) (lo, hi float64) {
-	p := a * b
-	if math.Abs(p) < tiny {
-		if a == 0 || b == 0 {
-			return p, p
-		}
-		return below(p), above(p)
-	}
-	return around(p, math.FMA(a, b, -p))
-}
-
-// around returns bounds of x + e, where |e| is at most the distance from x to its neighbours.
-func around(x, e float64) (lo, hi float64) {
-	switch {
-	case e == 0:
-		return x, x
-	case e > 0:
-		return x, above(x)
-	case e < 0:
-		return below(x), x
-	}
-	return below(x), above(x)
-}
-
-func below(x float64) float64 { return math.Nextafter(x, math.Inf(-1)) }
-func above(x float64) float64 { return math.Nextafter(x, math.Inf(1)) }
-
+// add returns a + b. The error of a rounded sum is a float64 (Knuth's TwoSum).
 func (a interval) add(b interval) interval {
-	lo, _ := sumBounds(a.lo, b.lo)
-	_, hi := sumBounds(a.hi, b.hi)
-	return interval{lo, hi}
+	s := a.x + b.x
+	t := s - a.x
+	return interval{s, (a.e + b.e + math.Abs((a.x-(s-t))+(b.x-t))) * up}
 }
 
-func (a interval) sub(b interval) interval { return a.add(interval{-b.hi, -b.lo}) }
+func (a interval) sub(b interval) interval { return a.add(interval{-b.x, b.e}) }
 
 // times returns a multiplied by the number k.
 func (a interval) times(k float64) interval {
-	if k < 0 {
-		a.lo, a.hi = a.hi, a.lo
+	p := a.x * k
+	e := math.Abs(math.FMA(a.x, k, -p))
+	if math.Abs(p) < tiny && a.x != 0 && k != 0 {
+		e = tinyError
 	}
-	lo, _ := productBounds(a.lo, k)
-	_, hi := productBounds(a.hi, k)
-	return interval{lo, hi}
+	if a.e != 0 {
+		e += a.e*math.Abs(k) + tinyError
+	}
+	return interval{p, e * up}
 }
 
-// size returns a bound of the absolute value; NaN when there is none.
-func (a interval) size() float64 { return max(-a.lo, a.hi) }
+// lo and hi return the ends, rounded outwards.
+func (a interval) lo() float64 {
+	if a.e == 0 {
+		return a.x
+	}
+	return below(a.x - a.e)
+}
+
+func (a interval) hi() float64 {
+	if a.e == 0 {
+		return a.x
+	}
+	return above(a.x + a.e)
+}
+
+// greater returns the greater of two numbers.
+func (a interval) greater(b interval) interval {
+	switch {
+	case a.lo() >= b.hi():
+		return a
+	case b.lo() >= a.hi():
+		return b
+	}
+	return interval{max(a.x, b.x), max(a.e, b.e)}
+}
+
+// size returns a bound of the absolute value.
+func (a interval) size() float64 { return interval{math.Abs(a.x), a.e}.hi() }
+
+func (a interval) String() string { return fmt.Sprintf("%.6g", a.x) }
+
+func below(x float64) float64 { return math.Nextafter(x, math.Inf(-1)) }
+func above(x float64) float64 { return math.Nextafter(x, math.Inf(1)) }

@@ -28,21 +28,27 @@ func TestIntervalsHoldTheTruth(t *testing.T) {
 			sum = sum.add(point(x).times(y)).sub(point(z))
 			truth.Add(truth, new(big.Rat).Mul(rat(x), rat(y))).Sub(truth, rat(z))
 		}
-		if sum.lo == sum.hi {
+		if sum.e == 0 {
 			points++
 		}
-		if rat(sum.lo).Cmp(truth) > 0 || rat(sum.hi).Cmp(truth) < 0 {
-			t.Fatalf("[%v,%v] does not hold %v", sum.lo, sum.hi, truth)
+		off := new(big.Rat).Sub(rat(sum.x), truth)
+		if off.Abs(off).Cmp(rat(sum.e)) > 0 || rat(sum.lo()).Cmp(truth) > 0 || rat(sum.hi()).Cmp(truth) < 0 {
+			t.Fatalf("%v within %v does not hold %v", sum.x, sum.e, truth)
 		}
-		if width := sum.hi - sum.lo; width > 1e-14*max(sum.size(), 1e6) {
-			t.Fatalf("[%v,%v] is wide", sum.lo, sum.hi)
+		if rat(sum.size()).Cmp(truth.Abs(truth)) < 0 || sum.e > 1e-14*max(sum.size(), 1e6) {
+			t.Fatalf("%v within %v has size %v", sum.x, sum.e, sum.size())
 		}
 	}
 	if points == 0 {
 		t.Error("no sum was exact")
 	}
-	if x := point(math.MaxFloat64).add(point(math.MaxFloat64)); x.hi != math.Inf(1) || x.lo != math.MaxFloat64 {
-		t.Errorf("overflow: %+v", x)
+	for _, x := range []interval{
+		point(math.MaxFloat64).add(point(math.MaxFloat64)), point(-math.MaxFloat64).times(2), point(math.MaxFloat64).times(2).sub(point(1)),
+		point(math.MaxFloat64).times(2).greater(point(1)),
+	} {
+		if x.lo() >= 1 || x.hi() <= 1 || x.size() < math.Inf(1) {
+			t.Errorf("overflow: %+v", x)
+		}
 	}
 	if x := point(0.5).add(point(0.25)).times(4); x != point(3) {
 		t.Errorf("exact arithmetic gives %+v", x)

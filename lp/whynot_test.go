@@ -1,0 +1,165 @@
+package lp_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"offswitch/lp"
+	"offswitch/lp/check"
+	"offswitch/lp/interior"
+	"offswitch/lp/lptest"
+	"offswitch/sparse"
+)
+
+// reduced returns the goal set of a conflict's conditions, all but the one at position out: pairs come
+// first.
+func reduced(g lp.GoalSet, c lp.Conflict, out int) lp.GoalSet {
+	r := g
+	r.Train, r.Constraints = sparse.NewBitset(g.Model.NumStates()), nil
+	for i, p := range c.Pairs {
+		if i != out {
+			r.Train.Set(p.State)
+		}
+	}
+	for i, k := range c.Constraints {
+		if len(c.Pairs)+i != out {
+			r.Constraints = append(r.Constraints, g.Constraints[k])
+		}
+	}
+	return r
+}
+
+// empty returns random goal sets that are proved to be empty.
+func empty(t *testing.T, rng *rand.Rand) (lp.GoalSet, *lp.Certificate) {
+	t.Helper()
+	for {
+		g, c := certified(t, rng)
+		if c.Kind == check.Infeasible {
+			return g, c
+		}
+	}
+}
+
+func TestWhyNot(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(*seed, 8))
+	const sets = 60
+	irreducible, smaller, needed, again := 0, 0, 0, 0
+	for range sets {
+		g, proof := empty(t, rng)
+		c := lp.WhyNot(context.Background(), g, proof, interior.Solver{}, true)
+		conditions := len(c.Pairs) + len(c.Constraints)
+		if c.Proof == nil || conditions == 0 {
+			t.Fatalf("%+v", c)
+		}
+		r := reduced(g, c, -1)
+		accepted(t, g.Model, c.Proof)
+		train := slices.DeleteFunc(slices.Clone(c.Proof.Question.Train), g.Model.Terminal)
+		if c.Proof.Kind != check.Infeasible || len(train) != len(c.Pairs) || len(c.Proof.Question.Constraints) != len(c.Constraints) {
+			t.Fatalf("the proof is about another question: %+v", c)
+		}
+		for i, s := range train {
+			if p := c.Pairs[i]; s != p.State || !g.Train.Has(s) || g.Policy[s] != p.Taken || slices.Contains(p.Against, p.Taken) {
+				t.Fatalf("the proof is about other pairs: %+v", c)
+			}
+		}
+		lower, upper := lptest.Box(g)
+		for range 10 {
+			if lptest.NewExact(r, lptest.Rationals(lptest.Reward(rng, g.Model, lower, upper))).Member() {
+				t.Fatal("a reward meets the conflict")
+			}
+		}
+		if conditions < g.Train.Count()+len(g.Constraints) {
+			smaller++
+		}
+		if c.Open > 0 {
+			continue
+		}
+		irreducible++
+		needed += conditions
+		for out := range conditions {
+			r := reduced(g, c, out)
+			a, err := lp.Feasible(context.Background(), r, interior.Solver{})
+			if err != nil || a.Verdict == lp.No {
+				t.Fatalf("without condition %d of %+v: %v, %v", out, c, a.Verdict, err)
+			}
+			if a.Verdict == lp.Undecided { // WhyNot looks elsewhere too
+				continue
+			}
+			again++
+			if !lptest.NewExact(r, exactTheta(t, g.Model, a.Certificate)).Member() {
+				t.Fatalf("without condition %d, the reward is no member", out)
+			}
+		}
+	}
+	t.Logf("%d conflicts, %d irreducible, %d smaller than the goal set; of %d conditions, %d found to be needed once more", sets, irreducible, smaller, needed, again)
+	if irreducible < sets*4/5 || smaller < sets/2 || again < needed*4/5 {
+		t.Errorf("%d conflicts, %d irreducible, %d smaller than the goal set; of %d conditions, %d found to be needed once more", sets, irreducible, smaller, needed, again)
+	}
+}
+
+// refusing is a solver that takes nothing.
+type refusing struct{}
+
+func (refusing) Name() string { return "refusing" }
+func (refusing) Solve(context.Context, *lp.Problem) (lp.Result, error) {
+	return lp.Result{}, errors.New("too large")
+}
+
+// Without a solver, and without time, the conflict says what is not known of it.
+func TestWhyNotWithoutSolver(t *testing.T) {
+	b := sparse.NewBuilder(2)
+	b.AddChoice(0, "stay", sparse.Branch{Target: 0, Probability: 1})
+	b.AddChoice(0, "go", sparse.Branch{Target: 1, Probability: 1})
+	b.Name(0, "home")
+	b.Name(1, "away")
+	m := build(t, b)
+	g := goals(m, 0.5, []uint32{1, 0})
+	for _, text := range []string{"r[home] >= 0.4", "r[away] <= 0.5", "r[away] >= 0.25"} {
+		c, err := lp.ParseConstraint(m, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.Constraints = append(g.Constraints, c)
+	}
+	a, err := lp.Feasible(context.Background(), g, interior.Solver{})
+	if err != nil || a.Verdict != lp.No {
+		t.Fatal(a.Verdict, err)
+	}
+	c := lp.WhyNot(context.Background(), g, a.Certificate, refusing{}, false)
+	if c.Proof == nil || c.Open > 1 || len(c.Pairs) != 1 || !slices.Equal(c.Constraints, []int{0, 1}) {
+		t.Errorf("%+v", c)
+	}
+	c = lp.WhyNot(context.Background(), g, a.Certificate, interior.Solver{}, false)
+	if c.Proof == nil || c.Open != 0 || len(c.Pairs) != 1 || !slices.Equal(c.Pairs[0].Against, []uint32{0}) || !slices.Equal(c.Constraints, []int{0, 1}) {
+		t.Errorf("%+v", c)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if c := lp.WhyNot(ctx, g, a.Certificate, interior.Solver{}, false); c.Proof != nil || c.Open != 3 {
+		t.Errorf("%+v", c)
+	}
+}
+
+// Constraints may clash by themselves.
+func TestWhyNotWithoutTraining(t *testing.T) {
+	b := sparse.NewBuilder(2)
+	b.AddChoice(0, "go", sparse.Branch{Target: 1, Probability: 1})
+	m := build(t, b)
+	g := goals(m, 0.5, []uint32{0, 0})
+	c, err := lp.ParseConstraint(m, "r[#1] >= 2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.Constraints = []lp.Constraint{c}
+	a, err := lp.Feasible(context.Background(), g, interior.Solver{})
+	if err != nil || a.Verdict != lp.No {
+		t.Fatal(a.Verdict, err)
+	}
+	if c := lp.WhyNot(context.Background(), g, a.Certificate, interior.Solver{}, false); c.Proof == nil || c.Open != 0 || c.Pairs != nil || len(c.Constraints) != 1 {
+		t.Errorf("%+v", c)
+	}
+}
