@@ -124,9 +124,9 @@ func onlyLoops(m *sparse.MDP, s uint32) bool {
 	return true
 }
 
-// places returns the states that a name stands for: those of the label of that name, or else the
+// Places returns the states that a name stands for: those of the label of that name, or else the
 // state of that name.
-func places(m *sparse.MDP, what, name string) ([]uint32, error) {
+func Places(m *sparse.MDP, what, name string) ([]uint32, error) {
 	if set, ok := m.Label(name); ok {
 		var states []uint32
 		for s := range set.All() {

@@ -68,10 +68,11 @@ const AnalysesSchema = "offswitch.analyses/1"
 
 // Reports are answers at several discounts as scripts read them.
 type Reports struct {
-	Schema   string    `json:"schema"`
-	Analyses []*Report `json:"analyses"`
-	Partial  bool      `json:"partial"`
-	Seconds  float64   `json:"seconds"`
+	Schema   string           `json:"schema"`
+	Analyses []*Report        `json:"analyses"`
+	Critical []CriticalReport `json:"critical,omitempty"`
+	Partial  bool             `json:"partial"`
+	Seconds  float64          `json:"seconds"`
 }
 
 // TrainingReport is a Training as reports give it.
@@ -172,19 +173,22 @@ func WriteTable(w io.Writer, analyses []*Analysis) error {
 	return b.Flush()
 }
 
-// WriteText writes the critical discount for people.
-func (c *Critical) WriteText(w io.Writer, m *sparse.MDP) error {
-	_, err := fmt.Fprintf(w, "%-14s%s: counts above discount %s (%s over policies that surely reach and revisit)\n",
-		"critical", m.StateName(c.State), describeRange(c.Extended), describeRange(c.Paper))
-	return err
+// WriteCritical writes critical discounts for people, one line each.
+func WriteCritical(w io.Writer, m *sparse.MDP, critical []Critical) error {
+	b := bufio.NewWriter(w)
+	fmt.Fprintf(b, "\n%-28s%-28s%s\n", "critical discount", "surely, as in the paper", "state")
+	for _, c := range critical {
+		fmt.Fprintf(b, "%-28s%-28s%s\n", describeCritical(c.Extended), describeCritical(c.Paper), m.StateName(c.State))
+	}
+	return b.Flush()
 }
 
-func describeRange(x [2]float64) string {
+func describeCritical(x [2]float64) string {
 	switch {
 	case x[0] == 1:
 		return "none"
 	case x[1] == 1:
-		return fmt.Sprintf("at least %.9g, if at all", x[0])
+		return fmt.Sprintf("%.9g or more", x[0])
 	}
 	return fmt.Sprintf("%.9g to %.9g", x[0], x[1])
 }

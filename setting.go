@@ -28,7 +28,7 @@ type Setting struct {
 func NewSetting(q Question, t *Training) (*Setting, error) {
 	s := &Setting{Question: q, Training: t}
 	m, name := q.Model, orDefault(q.New, DefaultNew)
-	states, err := places(m, "new situation", name)
+	states, err := Places(m, "new situation", name)
 	if err != nil {
 		return nil, err
 	}

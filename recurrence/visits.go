@@ -331,7 +331,7 @@ func (c *counting) byBounds(ctx context.Context) {
 	open := make(map[uint32][]uint32) // by end component
 	var order, rest []uint32
 	for _, s := range c.reach.Order {
-		if k := c.components.Of[s]; k != None && c.out.Extended[s] == Undecided {
+		if k := c.components.Of[s]; k != None && c.out.Paper[s] == Undecided {
 			if open[k] == nil {
 				order = append(order, k)
 			}
