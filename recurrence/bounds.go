@@ -16,16 +16,22 @@ const (
 	levelPrecision = 1e-2
 	// stepPasses is the most passes from the start outward.
 	stepPasses = 4
-	// margin is how much further than the open states the area goes at first in which landmarks are solved for.
-	margin = 32
-	// fewStates is the number of open states up to which each is solved for at once.
-	fewStates = 64
 	// landmarkBytes bounds the memory of the landmarks that are compared with at a time, and
 	// mostLandmarks their number.
 	landmarkBytes = 1 << 28
 	mostLandmarks = 32
 	// nearest is the number of landmarks that a state is compared with at a time.
 	nearest = 4
+)
+
+// Tests change these.
+var (
+	// fewStates is the number of open states up to which each is solved for at once.
+	fewStates = 64
+	// margin is how much further than the open states the area goes at first in which landmarks are solved for.
+	margin = uint32(32)
+	// farApart is how far apart landmarks are at first.
+	farApart = 16
 )
 
 // bounding decides visit counts of many states from certified bounds of h_x(start) and h_x(x), with
@@ -44,10 +50,11 @@ type bounding struct {
 	farthest uint32    // distance beyond which no state counts, or is on the way to one that does
 }
 
-// bound decides about states with policies that stay inside. First come bounds that cost little
-// for each state: levels, then chains and gates. What they leave open is compared with landmarks, states for
-// which h is solved on the whole area, ever closer together, until all states that are still open have been
-// landmarks themselves.
+// bound decides about states with policies that stay inside, counted of which are counted already;
+// all says that those are as good as all policies. First come bounds that cost little for each state: by
+// levels, then by steps. What they leave open is compared with landmarks, states for which h is solved on
+// all of the area, ever closer together, until all states that are still open have been landmarks
+// themselves. Answers for different states come from different goroutines.
 func (c *counting) bound(ctx context.Context, states []uint32, inside sparse.Bitset, all bool, counted int, answer func(uint32, Verdict)) {
 	if c.narrow(len(states), counted) {
 		return
@@ -69,7 +76,7 @@ func (c *counting) bound(ctx context.Context, states []uint32, inside sparse.Bit
 		b.byLevels(ctx)
 		b.bySteps(ctx)
 	}
-	for further := uint32(margin); !b.enough() && ctx.Err() == nil; further *= 2 {
+	for further := margin; !b.enough() && ctx.Err() == nil; further *= 2 {
 		b.look(b.distance[b.open[len(b.open)-1]] + further)
 		if b.byLandmarks(ctx); b.complete {
 			return
@@ -278,7 +285,7 @@ func (b *bounding) byLandmarks(ctx context.Context) {
 	for i := range landmarks {
 		landmarks[i] = &hitting{area: b.area}
 	}
-	for apart := 16; len(b.open) > 0 && ctx.Err() == nil && !b.enough(); apart /= 2 {
+	for apart := farApart; len(b.open) > 0 && ctx.Err() == nil && !b.enough(); apart /= 2 {
 		sites := b.open
 		if apart > 0 {
 			sites = b.scatter(apart)

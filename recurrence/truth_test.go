@@ -298,6 +298,10 @@ func TestCountsAgainstTheTruth(t *testing.T) {
 				reach := new(recurrence.Search).Forward(m, c.start)
 				c.reached = reach.Reached
 				visits := recurrence.NewVisits(recurrence.NewStructure(m, 0), c.start, reach)
+				restore := func() {}
+				if rng.IntN(3) > 0 {
+					restore = recurrence.BoundMuch()
+				}
 				full := count(t, ctx, visits, recurrence.CountOptions{Discount: c.gamma, Workers: 1 + i%2})
 				if full.Partial {
 					t.Fatalf("%s: partial without a reason", c)
@@ -311,6 +315,7 @@ func TestCountsAgainstTheTruth(t *testing.T) {
 					}
 				}
 				rough.Partial = true // it may stop when it knows enough
+				restore()
 				truth := newTruth(m, c.start)
 				for _, c.sense = range []recurrence.Sense{recurrence.Paper, recurrence.Extended} {
 					c.fill(truth)
