@@ -33,7 +33,7 @@ func TestExtremesAgainstTheWholeSystem(t *testing.T) {
 	rng := rand.New(rand.NewPCG(*seed, 13))
 	close, wide := 0, 0
 	for i := range 150 {
-		g := featured(t, rng)
+		g := featured(rng)
 		if i%3 == 0 {
 			g.Features = nil
 		}
@@ -113,7 +113,7 @@ func TestLargestMarginAgainstTheWholeSystem(t *testing.T) {
 	rng := rand.New(rand.NewPCG(*seed, 14))
 	close, wide, some := 0, 0, 0
 	for i := range 240 {
-		g := featured(t, rng)
+		g := featured(rng)
 		if i%3 == 0 {
 			g.Features = nil
 		}
