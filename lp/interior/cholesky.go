@@ -48,7 +48,7 @@ type subtree struct {
 
 const (
 	// pivotTolerance is the least share of a diagonal entry of N that elimination is believed to leave of
-	// it; a pivot below is rounding error, and is raised to that.
+	// it; less is rounding error.
 	pivotTolerance = 1e-14
 	// panel is the number of columns that are eliminated together.
 	panel = 48
