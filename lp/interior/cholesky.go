@@ -17,8 +17,8 @@ import (
 // 1983): each supernode adds up its rows of N and what its children in the elimination tree leave
 // to it, eliminates its columns, and leaves the rest to its parent.
 //
-// Subtrees are independent, and are shared out among the workers; what is above them is eliminated by all workers
-// together. Sums are made in the same order whatever the number of workers.
+// Subtrees are independent, and are shared out among the workers; what is above them is eliminated by
+// all workers together. Sums are made in the same order whatever the number of workers.
 type factor struct {
 	rows, columns *matrix // A by rows and by columns, in the order of elimination
 

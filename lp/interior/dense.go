@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// pivot returns the inverse of the diagonal entry of L: 0, as if it were infinite, where rounding is all that
-// elimination has left, which keeps the column where it is for this step (Wright 1999).
+// pivot returns the inverse of the diagonal entry of L: 0, as if it were infinite, where rounding is
+// all that elimination has left, which keeps the column where it is for this step (Wright 1999).
 func (w *front) pivot(left float64, column uint32) float64 {
 	f := w.f
 	whole := f.diagonal[column]
