@@ -6,7 +6,7 @@
 // Rewards θ and values v of the goal set solve the linear system
 //
 //	v(s) − θ(s) − γ Σ P(s,π(s),t) v(t) = 0      s in S_train
-//	v(s) − θ(s) − γ Σ P(s,a,t) v(t)    ≥ ε      s in S_train, a untaken (0 where a is weak)
+//	v(s) − θ(s) − γ Σ P(s,a,t) v(t)    ≥ ε      s in S_train, a untaken
 //	v(s) − θ(s) − γ Σ P(s,a,t) v(t)    ≥ 0      s outside S_train, every a
 //	v(s) − θ(s) = 0                             s terminal
 //	l ≤ θ ≤ u, and the linear constraints

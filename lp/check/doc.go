@@ -12,7 +12,7 @@
 //
 //	Q*(s,π(s)) − Q*(s,a) ≥ ε,   Q*(s,a) = θ(s) + γ Σ P(s,a,t) V*(t).
 //
-// Choices that the question calls weak need no margin: for them, ε stands for 0 here and below. With ε = 0 this says that π(s) is optimal at every s in S_train. Probabilities, γ, ε, the box and
+// With ε = 0 this says that π(s) is optimal at every s in S_train. Probabilities, γ, ε, the box and
 // the numbers of the constraints are the real numbers that their float64 denote; a row need not
 // sum to 1. R is the set of states reachable from S_train by any choices; it is closed under all
 // choices. θ is judged on R and on the states that constraints mention, and ignored elsewhere. β is
