@@ -194,6 +194,12 @@ func (j *judge) accept(a *Answer, r *reward, v *sparse.Solution, c *Certificate)
 		a.Why = "no choice of S_train differs from the taken one"
 	}
 	c.Kind = j.yes
+	if a.NumTies > 0 {
+		a.Why = fmt.Sprintf("%d untaken choices of S_train come within %.3g of the margin", a.NumTies, a.Ties[0].Error)
+		if j.g.Margin == 0 {
+			a.Why = fmt.Sprintf("%d untaken choices of S_train tie with the taken one within %.3g", a.NumTies, a.Ties[0].Error)
+		}
+	}
 	if a.NumTies == 0 || j.g.Margin > 0 {
 		return j.prove(a, Yes, c) && j.tied(a)
 	}
