@@ -62,13 +62,7 @@ func goalSet(t *testing.T, m *sparse.MDP, q check.Question) (lp.GoalSet, bool) {
 	for _, c := range q.Weak {
 		g.Weak.Set(c)
 	}
-	for _, text := range q.Constraints {
-		c, err := lp.ParseConstraint(m, text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		g.Constraints = append(g.Constraints, c)
-	}
+	constrain(t, &g, q.Constraints...)
 	for _, name := range q.Features {
 		f, err := lp.ParseFeature(m, name)
 		if err != nil {

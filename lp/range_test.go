@@ -52,12 +52,8 @@ func TestExtremesAgainstTheWholeSystem(t *testing.T) {
 		}
 		proved(t, g, least)
 		proved(t, g, greatest)
-		c, err := lp.ParseConstraint(g.Model, "r["+name+"] >= -100")
-		if err != nil {
-			t.Fatal(err)
-		}
 		h := g
-		h.Constraints = append(h.Constraints[:len(h.Constraints):len(h.Constraints)], c)
+		constrain(t, &h, "r["+name+"] >= -100")
 		for _, x := range []struct {
 			sign float64
 			e    lp.Extreme
