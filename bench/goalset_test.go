@@ -34,7 +34,7 @@ func goalSetVerdict(kind string) lp.Verdict {
 
 func TestGoalSets(t *testing.T) {
 	for _, kind := range GoalSetKinds() {
-		for _, states := range []int{100, 1000, 5000} {
+		for _, states := range []int{100, 1000, 3000} {
 			g := goalSet(t, kind, states)
 			n := g.Model.NumStates()
 			if closed, frontier := g.Closed(); !closed {
@@ -57,7 +57,7 @@ func TestGoalSets(t *testing.T) {
 // The interior-point method comes to the same answers without what Feasible tries first.
 func TestGoalSetsByTheSolverAlone(t *testing.T) {
 	for _, kind := range GoalSetKinds() {
-		for _, states := range []int{100, 1000, 5000} {
+		for _, states := range []int{100, 1000, 3000} {
 			g := goalSet(t, kind, states)
 			e, err := lp.Encode(g)
 			if err != nil {

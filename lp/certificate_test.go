@@ -30,6 +30,9 @@ func certified(t *testing.T, rng *rand.Rand) (lp.GoalSet, *lp.Certificate) {
 		if rng.IntN(2) == 0 {
 			lptest.Constrain(rng, &g, theta)
 		}
+		if rng.IntN(4) == 0 {
+			lptest.Feature(rng, &g)
+		}
 		var a lp.Answer
 		var err error
 		if rng.IntN(2) == 0 {
@@ -59,12 +62,13 @@ func goalSet(t *testing.T, m *sparse.MDP, q check.Question) (lp.GoalSet, bool) {
 	for _, c := range q.Weak {
 		g.Weak.Set(c)
 	}
-	for _, text := range q.Constraints {
-		c, err := lp.ParseConstraint(m, text)
+	constrain(t, &g, q.Constraints...)
+	for _, name := range q.Features {
+		f, err := lp.ParseFeature(m, name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		g.Constraints = append(g.Constraints, c)
+		g.Features = append(g.Features, f)
 	}
 	return g, q.Lower != 0 || q.Upper != 0
 }
@@ -84,9 +88,8 @@ func holds(t *testing.T, m *sparse.MDP, c *lp.Certificate) bool {
 		return !lptest.NewExact(g, exactTheta(t, m, c)).Member()
 	case check.MemberTie:
 		e := lptest.NewExact(g, exactTheta(t, m, c))
-		least, gap := new(big.Rat).SetFloat64(g.Margin), e.LeastGap()
-		least.Sub(least, new(big.Rat).SetFloat64(c.Tolerance))
-		return e.Allowed() && (gap == nil || gap.Cmp(least) >= 0)
+		off := e.LeastExcess()
+		return e.Allowed() && (off == nil || off.Cmp(new(big.Rat).SetFloat64(-c.Tolerance)) >= 0)
 	}
 	a, err := lp.Feasible(context.Background(), g, interior.Solver{})
 	return err == nil && a.Verdict != lp.Yes
@@ -200,15 +203,21 @@ func mutate(rng *rand.Rand, m *sparse.MDP, c *lp.Certificate) {
 			c.Pair = nil
 		}
 	case 19:
-		switch rng.IntN(4) {
+		switch rng.IntN(6) {
 		case 0:
-			c.Kind = []check.Kind{check.MemberYes, check.MemberNo, check.Feasible, check.Infeasible, "maybe"}[rng.IntN(5)]
+			c.Kind = []check.Kind{check.MemberYes, check.MemberNo, check.MemberTie, check.Feasible, check.Infeasible, "maybe"}[rng.IntN(6)]
 		case 1:
 			c.Exact = append(c.Exact, check.ExactTheta{State: rng.Uint32N(uint32(n + 1)), Value: []string{"1/3", "1/0", "x", "1e999999999", "0.5"}[rng.IntN(5)]})
 		case 2:
 			c.Model = strings.Repeat("0", 64)
 		case 3:
 			c.Schema = "offswitch.certificate/1"
+		case 4:
+			number(&c.Tolerance)
+		case 5:
+			if q.Features = append(q.Features, []string{"even", "label:both", "s0", "nobody", ""}[rng.IntN(5)]); rng.IntN(2) == 0 {
+				q.Features = q.Features[1:]
+			}
 		}
 	}
 }
@@ -303,7 +312,7 @@ func TestCheckReportsEveryViolation(t *testing.T) {
 
 // fuzzedVectors are the vectors of a certificate's file, with the type of their numbers.
 var fuzzedVectors = []struct{ name, kind string }{
-	{"train", "<u4"}, {"policy", "<u4"}, {"states", "<u4"}, {"theta", "<f8"}, {"values", "<f8"}, {"sigma", "<u4"}, {"classes", "<u4"},
+	{"train", "<u4"}, {"policy", "<u4"}, {"weak", "<u4"}, {"states", "<u4"}, {"theta", "<f8"}, {"values", "<f8"}, {"sigma", "<u4"}, {"classes", "<u4"},
 	{"choices", "<u4"}, {"choice_y", "<f8"}, {"terminals", "<u4"}, {"terminal_y", "<f8"}, {"constraint_y", "<f8"},
 }
 

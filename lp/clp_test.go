@@ -91,11 +91,8 @@ func TestGrid(t *testing.T) {
 		text string
 		want lp.Verdict
 	}{{"r[coin] <= 0.9", lp.Yes}, {"r[end] >= r[coin] + 0.1", lp.No}, {"r[#0] - r[#1] >= 0.1", lp.No}} {
-		c, err := lp.ParseConstraint(m, x.text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		g.Constraints = []lp.Constraint{c}
+		g.Constraints = nil
+		constrain(t, &g, x.text)
 		a, err := lp.Feasible(context.Background(), g, clp.Solver{})
 		if err != nil {
 			t.Fatal(err)

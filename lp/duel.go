@@ -24,8 +24,9 @@ import (
 // multipliers.
 //
 // Where the rewards of S_train are known, the best σ is optimal for them and for the least rewards
-// elsewhere: these are a member, or there is a duel that proves that nothing is. Where they are free, each σ is answered by the rewards that are worst for its duel, and the
-// next σ is optimal for the mean of these answers (Brown's fictitious play).
+// elsewhere: these are a member, or there is a duel that proves that nothing is. Where they are free,
+// each σ is answered by the rewards that are worst for its duel, and the next σ is optimal for the
+// mean of these answers (Brown's fictitious play).
 type duel struct {
 	*judge
 	ties  []uint32

@@ -33,11 +33,7 @@ func TestKnownRewardsNeedNoSolver(t *testing.T) {
 			if rng.IntN(2) == 0 {
 				text = fmt.Sprintf("-2*r[s%d] = %v", s, -2*theta[s])
 			}
-			c, err := lp.ParseConstraint(g.Model, text)
-			if err != nil {
-				t.Fatal(err)
-			}
-			g.Constraints = append(g.Constraints, c)
+			constrain(t, &g, text)
 		}
 		off := 0.0
 		if x := lptest.NewExact(g, lptest.Rationals(theta)).LeastExcess(); x != nil {

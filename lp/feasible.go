@@ -26,12 +26,12 @@ const (
 // to be a member, a no with Farkas multipliers. What needs no linear program comes first: the likely
 // reward; where there is no margin, θ = 0 and constant rewards, which are members whenever the box and
 // the constraints allow them (for constant ones, where nothing ends); and duels, which prove that a
-// few rows contradict one another or come upon a member. These take a few solves and checks of millions of states. What is
-// then still open is for the solver. A yes alone says little, so where no more than a few thousand states
-// matter the solver also maximises the margin, and the reward that reaches it replaces the one found
-// if it is proved. solver may be nil: then only what needs no linear program is decided. Where
-// S_train is not closed, the linear system is only an outer relaxation: a no is proved all the same,
-// and a yes where the reward found turns out to be a member.
+// few rows contradict one another or come upon a member. These take a few solves and checks of
+// millions of states. What is then still open is for the solver. A yes alone says little, so where no
+// more than a few thousand states matter the solver also maximises the margin, and the reward that
+// reaches it replaces the one found if it is proved. solver may be nil: then only what needs no linear
+// program is decided. Where S_train is not closed, the linear system is only an outer relaxation: a no
+// is proved all the same, and a yes where the reward found turns out to be a member.
 //
 // The error is that of a goal set that is not well-formed, of a solver that refuses a problem that
 // is not decided without it, or the end of the context.

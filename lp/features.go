@@ -302,12 +302,7 @@ func (g *generation) missed(v *sparse.Solution, margin float64) []Gap {
 
 // add makes cuts of missed pairs, and reports whether one of them keeps w away.
 func (g *generation) add(missed []Gap, v *sparse.Solution, at []float64) bool {
-	sigma := make([]uint32, len(v.Policy))
-	for s, c := range v.Policy {
-		if sigma[s] = c; c != sparse.None {
-			sigma[s] = g.choice[c]
-		}
-	}
+	sigma := g.outside(v)
 	slices.SortStableFunc(missed, func(x, y Gap) int { return cmp.Compare(x.Value, y.Value) })
 	cuts, rows := make([]pairCut, len(missed)), make([][]float64, len(missed))
 	var wait sync.WaitGroup
@@ -336,6 +331,20 @@ func (g *generation) add(missed []Gap, v *sparse.Solution, at []float64) bool {
 		g.program.rows, g.program.bound = append(g.program.rows, row), append(g.program.bound, 0)
 	}
 	return far
+}
+
+// outside returns the policy of a solution, in memory of the last cut where that is the same.
+func (g *generation) outside(v *sparse.Solution) []uint32 {
+	sigma := make([]uint32, len(v.Policy))
+	for s, c := range v.Policy {
+		if sigma[s] = c; c != sparse.None {
+			sigma[s] = g.choice[c]
+		}
+	}
+	if last := len(g.cuts) - 1; last >= 0 && slices.Equal(sigma, g.cuts[last].sigma) {
+		return g.cuts[last].sigma
+	}
+	return sigma
 }
 
 // row makes the row of a cut, of a weak choice or not, of what is spread, and clears that.

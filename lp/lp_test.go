@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,6 +40,18 @@ func build(t *testing.T, b *sparse.Builder) *sparse.MDP {
 		t.Fatal(err)
 	}
 	return m
+}
+
+// constrain adds constraints to a goal set.
+func constrain(t *testing.T, g *lp.GoalSet, texts ...string) {
+	t.Helper()
+	for _, text := range texts {
+		c, err := lp.ParseConstraint(g.Model, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.Constraints = append(slices.Clip(g.Constraints), c)
+	}
 }
 
 func member(t *testing.T, g lp.GoalSet, theta []float64, want lp.Verdict) lp.Answer {
@@ -103,13 +116,7 @@ func TestOuterRelaxation(t *testing.T) {
 	m := build(t, b)
 	g := lp.GoalSet{Model: m, Discount: 0.5, Train: sparse.NewBitset(3), Policy: []uint32{1, 2, sparse.None}}
 	g.Train.Set(0)
-	for _, text := range []string{"r[#1] = 0", "r[#2] >= 0.5"} {
-		c, err := lp.ParseConstraint(m, text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		g.Constraints = append(g.Constraints, c)
-	}
+	constrain(t, &g, "r[#1] = 0", "r[#2] >= 0.5")
 	a, err := lp.Feasible(context.Background(), g, interior.Solver{})
 	if err != nil || a.Verdict != lp.Undecided || a.Closed || len(a.Frontier) != 1 || a.Frontier[0] != 1 || !strings.Contains(a.Why, "outer relaxation") {
 		t.Errorf("%+v, %v", a, err)
@@ -228,13 +235,7 @@ func TestFeasibleRepairsEquations(t *testing.T) {
 	b.AddChoice(0, "on", sparse.Branch{Target: 3, Probability: 1})
 	m := build(t, b)
 	g := goals(m, 0.9, []uint32{0, sparse.None, sparse.None, sparse.None})
-	for _, text := range []string{"r[#1] = 0.3 r[#2] + 0.1", "r[#2] >= 0.05", "r[#3] = 0.7 r[#2]"} {
-		c, err := lp.ParseConstraint(m, text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		g.Constraints = append(g.Constraints, c)
-	}
+	constrain(t, &g, "r[#1] = 0.3 r[#2] + 0.1", "r[#2] >= 0.05", "r[#3] = 0.7 r[#2]")
 	a, err := lp.Feasible(context.Background(), g, interior.Solver{})
 	if err != nil || a.Verdict != lp.Yes {
 		t.Fatalf("%v %s, %v", a.Verdict, a.Why, err)
@@ -255,13 +256,7 @@ func TestForcedTies(t *testing.T) {
 	b.Label("goal", 1, 2)
 	m := build(t, b)
 	g := goals(m, 0.9, []uint32{0, sparse.None, sparse.None, sparse.None})
-	for _, text := range []string{"r[goal] >= 0.2", "r[#3] >= 0.1"} {
-		c, err := lp.ParseConstraint(m, text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		g.Constraints = append(g.Constraints, c)
-	}
+	constrain(t, &g, "r[goal] >= 0.2", "r[#3] >= 0.1")
 	a, err := lp.Feasible(context.Background(), g, interior.Solver{})
 	if err != nil || a.Verdict != lp.Yes || math.Abs(a.Margin) > 1e-9 {
 		t.Fatalf("%v %s margin %v, %v", a.Verdict, a.Why, a.Margin, err)
@@ -290,11 +285,7 @@ func TestSolversAreNotBelieved(t *testing.T) {
 	b.AddChoice(0, "b", sparse.Branch{Target: 2, Probability: 1})
 	m := build(t, b)
 	g := goals(m, 0.5, []uint32{0, sparse.None, sparse.None})
-	c, err := lp.ParseConstraint(m, "r[#1] + r[#2] = 1.3") // which nothing that is tried before a solver comes near to
-	if err != nil {
-		t.Fatal(err)
-	}
-	g.Constraints = []lp.Constraint{c}
+	constrain(t, &g, "r[#1] + r[#2] = 1.3") // which nothing that is tried before a solver comes near to
 	e, err := lp.Encode(g)
 	if err != nil {
 		t.Fatal(err)

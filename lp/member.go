@@ -131,10 +131,7 @@ func (j *judge) tie(a *Answer, r *reward, v *sparse.Solution, worst Gap) {
 	c := j.certificate(check.MemberTie, r)
 	c.Values = j.pick(v.Values)
 	c.Tolerance = max(0, j.g.margin(worst.Untaken)-worst.Value) + 2*worst.Error
-	a.Why = fmt.Sprintf("%d untaken choices of S_train tie with the taken one within %.3g", a.NumTies, c.Tolerance)
-	if !j.exactTies() {
-		a.Why = fmt.Sprintf("%d untaken choices of S_train come within %.3g of the margin", a.NumTies, c.Tolerance)
-	}
+	a.Why = j.within(a, c.Tolerance)
 	if j.prove(a, Tie, c) {
 		a.Tolerance = c.Tolerance
 	}
@@ -196,6 +193,9 @@ func (j *judge) accept(a *Answer, r *reward, v *sparse.Solution, c *Certificate)
 		a.Why = "no choice of S_train differs from the taken one"
 	}
 	c.Kind = j.yes
+	if a.NumTies > 0 {
+		a.Why = j.within(a, a.Ties[0].Error)
+	}
 	if a.NumTies == 0 || !j.exactTies() {
 		return j.prove(a, Yes, c) && j.tied(a)
 	}
@@ -219,11 +219,19 @@ func (j *judge) tied(a *Answer) bool {
 	switch {
 	case a.NumTies == 0:
 	case j.exactTies():
-		a.Why = fmt.Sprintf("%d untaken choices of S_train tie with the taken one within %.3g, and are proved to be no better", a.NumTies, a.Ties[0].Error)
+		a.Why = j.within(a, a.Ties[0].Error) + ", and are proved to be no better"
 	default:
-		a.Why = fmt.Sprintf("%d untaken choices of S_train come within %.3g of the margin, and are proved to keep it", a.NumTies, a.Ties[0].Error)
+		a.Why = j.within(a, a.Ties[0].Error) + ", and are proved to keep it"
 	}
 	return true
+}
+
+// within says how close the ties come.
+func (j *judge) within(a *Answer, error float64) string {
+	if j.exactTies() {
+		return fmt.Sprintf("%d untaken choices of S_train tie with the taken one within %.3g", a.NumTies, error)
+	}
+	return fmt.Sprintf("%d untaken choices of S_train come within %.3g of the margin", a.NumTies, error)
 }
 
 // exactTies reports whether choices that tie exactly may belong to a yes.

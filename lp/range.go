@@ -34,7 +34,7 @@ const (
 
 // retreats are how far to go back from a reward that attains an extreme, by itself, until it is proved a member: as
 // a share of the way to the first member, and of the margin.
-var retreats = []float64{0, 1e-10, 1e-9, 1e-8, 1e-6, 1e-4, 1e-2, 0.1, 1}
+var retreats = []float64{0, 1e-10, 1e-9, 1e-8, 1e-6, 1e-4, 1e-2, 0.1}
 
 // LargestMargin finds the largest margin with which a goal set is not empty; g.Margin is the least that
 // counts. The answer's verdict is whether there is any, and its reward the one that keeps the margin.
@@ -314,33 +314,48 @@ func (x *extremes) member(g *generation, o optimum, e *Extreme) error {
 	if o.w == nil {
 		return nil
 	}
-	lower, upper := x.g.box()
+	// Where not even the first member is proved, going back does not help.
 	for _, d := range retreats {
-		h, w := x.g, append([]float64(nil), o.w...)
-		if x.quantity.name == "" {
-			h.Margin = max(h.Margin, min(o.value-d*(upper-lower), o.value*(1-d)))
-		} else {
-			for k := range w {
-				w[k] += d * (o.first[k] - w[k])
-			}
-		}
-		known, judge := g.best, g.judge
-		if g.best = g.answer; h.Margin != x.g.Margin {
-			g.judge = newJudge(h, check.Feasible)
-		}
-		err := g.found(w)
-		if g.judge = judge; err != nil {
+		yes, err := x.retreat(g, o, e, d)
+		if err != nil || yes {
 			return err
 		}
-		if g.best.Verdict == Yes {
-			x.attained(g.best, h, e)
-			break
-		}
-		if known.Verdict == Yes {
-			g.best = known
+		if d == retreats[0] {
+			if yes, err = x.retreat(g, o, e, 1); err != nil || !yes {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// retreat tries to prove what lies some way back from an optimum.
+func (x *extremes) retreat(g *generation, o optimum, e *Extreme, d float64) (yes bool, err error) {
+	lower, upper := x.g.box()
+	h, w := x.g, append([]float64(nil), o.w...)
+	if x.quantity.name == "" {
+		h.Margin = max(h.Margin, min(o.value-d*(upper-lower), o.value*(1-d)))
+	} else {
+		for k := range w {
+			w[k] += d * (o.first[k] - w[k])
+		}
+	}
+	known, judge := g.best, g.judge
+	if g.best = g.answer; h.Margin != x.g.Margin {
+		g.judge = newJudge(h, check.Feasible)
+	}
+	err = g.found(w)
+	if g.judge = judge; err != nil {
+		return false, err
+	}
+	if g.best.Verdict == Yes {
+		x.attained(g.best, h, e)
+		return true, nil
+	}
+	if known.Verdict == Yes {
+		g.best = known
+	}
+	return false, nil
 }
 
 // limit proves that nothing goes beyond an optimum.

@@ -33,7 +33,7 @@ func TestExtremesAgainstTheWholeSystem(t *testing.T) {
 	rng := rand.New(rand.NewPCG(*seed, 13))
 	close, wide := 0, 0
 	for i := range 150 {
-		g := featured(t, rng)
+		g := featured(rng)
 		if i%3 == 0 {
 			g.Features = nil
 		}
@@ -52,12 +52,8 @@ func TestExtremesAgainstTheWholeSystem(t *testing.T) {
 		}
 		proved(t, g, least)
 		proved(t, g, greatest)
-		c, err := lp.ParseConstraint(g.Model, "r["+name+"] >= -100")
-		if err != nil {
-			t.Fatal(err)
-		}
 		h := g
-		h.Constraints = append(h.Constraints[:len(h.Constraints):len(h.Constraints)], c)
+		constrain(t, &h, "r["+name+"] >= -100")
 		for _, x := range []struct {
 			sign float64
 			e    lp.Extreme
@@ -113,7 +109,7 @@ func TestLargestMarginAgainstTheWholeSystem(t *testing.T) {
 	rng := rand.New(rand.NewPCG(*seed, 14))
 	close, wide, some := 0, 0, 0
 	for i := range 240 {
-		g := featured(t, rng)
+		g := featured(rng)
 		if i%3 == 0 {
 			g.Features = nil
 		}

@@ -37,14 +37,15 @@ type ConflictPair struct {
 // effort is how hard to try to prove something about some conditions.
 type effort uint8
 
-// The efforts; each includes those before it.
+// The efforts, by what they cost.
 const (
 	truncate effort = iota // have the multipliers at hand checked, without those of other conditions
 	guess                  // ask Feasible without a solver
 	solve                  // ask it with the solver
 )
 
-// prices are about what the efforts cost a relevant branch, in units of 20 ns.
+// prices are about what the efforts cost a relevant branch, in units of 20 ns; to find these branches
+// costs one unit too.
 var prices = [...]int{truncate: 1, guess: 32, solve: 1024}
 
 // whyNotBudget is what WhyNot may spend unless it is to be thorough, in the same unit: some seconds. A
@@ -69,9 +70,9 @@ func WhyNot(ctx context.Context, g GoalSet, proof *Certificate, solver Solver, t
 	for i := range g.Constraints {
 		w.kept = append(w.kept, condition(g.Model.NumStates()+i))
 	}
-	for most := truncate; most <= solve; most++ {
-		w.lighten(most)
-	}
+	w.lighten(truncate)
+	w.lighten(guess)
+	w.lighten(solve)
 	w.settle()
 	if support := w.support(); w.proof == proof && len(support) < len(w.kept) {
 		return w.conflict(support, nil, nil)
@@ -156,19 +157,21 @@ func (w *whyNot) support() []condition {
 	return support
 }
 
-// narrow finds out about some of the conditions kept, as far as there is anything left to spend on it,
-// and keeps only them when they clash.
-func (w *whyNot) narrow(conditions []condition, most effort) Verdict {
+// narrow finds out about some of the conditions kept, with the efforts given in turn and as far as there
+// is anything left to spend on it, and keeps only them when they clash.
+func (w *whyNot) narrow(conditions []condition, efforts ...effort) Verdict {
+	if w.budget <= 0 || w.ctx.Err() != nil {
+		return Undecided
+	}
 	conditions = slices.Sorted(slices.Values(conditions))
 	g := w.goals(conditions)
 	relevant := g.Relevant()
 	branches := w.branches(relevant)
-	for e := truncate; e <= most; e++ {
-		cost := branches * prices[e]
-		if w.budget < cost || w.ctx.Err() != nil {
+	w.budget -= branches
+	for _, e := range efforts {
+		if !w.spend(branches * prices[e]) {
 			return Undecided
 		}
-		w.budget -= cost
 		a := w.try(conditions, g, relevant, e)
 		if a.Verdict == No {
 			w.kept, w.proof = conditions, a.Certificate
@@ -178,6 +181,15 @@ func (w *whyNot) narrow(conditions []condition, most effort) Verdict {
 		}
 	}
 	return Undecided
+}
+
+// spend reports whether a cost can be afforded, and then does.
+func (w *whyNot) spend(cost int) bool {
+	if w.budget < cost || w.ctx.Err() != nil {
+		return false
+	}
+	w.budget -= cost
+	return true
 }
 
 // branches returns the number of branches of a set of states.
@@ -235,21 +247,24 @@ func (w *whyNot) truncated(conditions []condition, g GoalSet, relevant sparse.Bi
 	return c
 }
 
-// lighten leaves out the conditions of the smallest multipliers, half of all at first.
-func (w *whyNot) lighten(most effort) {
+// lighten leaves out the conditions of the smallest multipliers, half of all at first, with one effort.
+func (w *whyNot) lighten(e effort) {
 	for size := len(w.support()) / 2; size > 0; {
-		if w.narrow(w.support()[size:], most) == No {
-			size = min(size, len(w.support())/2)
-		} else {
+		if w.narrow(w.support()[size:], e) != No {
 			size /= 2
+			continue
 		}
+		if e != truncate { // there are other multipliers now
+			w.lighten(truncate)
+		}
+		size = min(size, len(w.support())/2)
 	}
 }
 
 // settle leaves out what the proof does not rest on, as long as the rest has a proof of its own.
 func (w *whyNot) settle() {
 	for {
-		if s := w.support(); len(s) == len(w.kept) || w.narrow(s, solve) != No {
+		if s := w.support(); len(s) == len(w.kept) || w.narrow(s, truncate, guess, solve) != No {
 			return
 		}
 	}
@@ -264,7 +279,7 @@ func (w *whyNot) leaveOut() (needed map[condition]bool) {
 			continue
 		}
 		rest := slices.Delete(slices.Clone(w.kept), place, place+1)
-		switch w.narrow(rest, solve) {
+		switch w.narrow(rest, truncate, guess, solve) {
 		case Yes:
 			needed[c] = true
 		case No:
@@ -295,16 +310,17 @@ func (w *whyNot) memberWithout(out condition, rest []condition) bool {
 }
 
 func (w *whyNot) closedMember(conditions []condition, policy []uint32) bool {
+	if w.budget <= 0 {
+		return false
+	}
 	g := w.goals(conditions)
 	g.Policy = policy
 	if !w.follow(&g) {
 		return false
 	}
-	cost := w.branches(g.Relevant()) * prices[solve]
-	if w.budget < cost || w.ctx.Err() != nil {
+	if !w.spend(w.branches(g.Relevant()) * prices[solve]) {
 		return false
 	}
-	w.budget -= cost
 	a, err := Feasible(w.ctx, g, w.solver)
 	return err == nil && a.Verdict == Yes
 }

@@ -118,13 +118,7 @@ func TestWhyNotWithoutSolver(t *testing.T) {
 	b.Name(1, "away")
 	m := build(t, b)
 	g := goals(m, 0.5, []uint32{1, 0})
-	for _, text := range []string{"r[home] >= 0.4", "r[away] <= 0.5", "r[away] >= 0.25"} {
-		c, err := lp.ParseConstraint(m, text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		g.Constraints = append(g.Constraints, c)
-	}
+	constrain(t, &g, "r[home] >= 0.4", "r[away] <= 0.5", "r[away] >= 0.25")
 	a, err := lp.Feasible(context.Background(), g, interior.Solver{})
 	if err != nil || a.Verdict != lp.No {
 		t.Fatal(a.Verdict, err)
@@ -150,11 +144,7 @@ func TestWhyNotWithoutTraining(t *testing.T) {
 	b.AddChoice(0, "go", sparse.Branch{Target: 1, Probability: 1})
 	m := build(t, b)
 	g := goals(m, 0.5, []uint32{0, 0})
-	c, err := lp.ParseConstraint(m, "r[#1] >= 2")
-	if err != nil {
-		t.Fatal(err)
-	}
-	g.Constraints = []lp.Constraint{c}
+	constrain(t, &g, "r[#1] >= 2")
 	a, err := lp.Feasible(context.Background(), g, interior.Solver{})
 	if err != nil || a.Verdict != lp.No {
 		t.Fatal(a.Verdict, err)

@@ -17,20 +17,7 @@ func Field(states int, slips bool) *sparse.MDP {
 	}
 	w := newWriter(int(side*side), 4, 4*branches)
 	for s := range side * side {
-		x, y := s%side, s/side
-		around := [4]uint32{s, s, s, s}
-		if x+1 < side {
-			around[0] = s + 1
-		}
-		if y+1 < side {
-			around[1] = s + side
-		}
-		if x > 0 {
-			around[2] = s - 1
-		}
-		if y > 0 {
-			around[3] = s - side
-		}
+		around := neighbours(s, side)
 		for i, to := range around {
 			if slips {
 				w.choice(to, around[(i+1)%4], around[(i+3)%4])
@@ -41,4 +28,24 @@ func Field(states int, slips bool) *sparse.MDP {
 		w.next()
 	}
 	return w.model(side*side - 1)
+}
+
+// neighbours returns the cells to the right of one, below, to the left and above, in a square; a cell at
+// the border is its own neighbour.
+func neighbours(cell, side uint32) (around [4]uint32) {
+	x, y := cell%side, cell/side
+	around = [4]uint32{cell, cell, cell, cell}
+	if x+1 < side {
+		around[0] = cell + 1
+	}
+	if y+1 < side {
+		around[1] = cell + side
+	}
+	if x > 0 {
+		around[2] = cell - 1
+	}
+	if y > 0 {
+		around[3] = cell - side
+	}
+	return around
 }

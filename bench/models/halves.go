@@ -13,23 +13,10 @@ func Halves(states int) *sparse.MDP {
 	side := uint32(math.Round(math.Sqrt(float64(states))))
 	w := newWriter(int(side*side), 4, 12)
 	for s := range side * side {
-		x, y := s%side, s/side
-		around := [4]uint32{s, s, s, s}
-		if x+1 < side {
-			around[0] = s + 1
-		}
-		if y+1 < side {
-			around[1] = s + side
-		}
-		if x > 0 {
-			around[2] = s - 1
-		}
-		if y > 0 {
-			around[3] = s - side
-		}
+		around := neighbours(s, side)
 		slip := func(direction int) uint32 {
 			to := around[direction%4]
-			if (x < side/2) != (to%side < side/2) {
+			if (s%side < side/2) != (to%side < side/2) {
 				return s
 			}
 			return to

@@ -109,13 +109,11 @@ func (s *session) askGoalSet(ctx context.Context, path string, o goalOptions, r 
 	r.Discount, r.Margin = o.discount, o.margin
 	s.keepReport(o, *r, nil, s.unknown)
 	g, a, err := s.answerAbout(ctx, path, o, r, q.ask)
-	switch {
-	case ctx.Err() != nil:
-		if r.Partial = true; a.Verdict == lp.Undecided {
-			a = s.unknown()
-		}
-	case err != nil:
+	if err != nil && ctx.Err() == nil {
 		return err
+	}
+	if ctx.Err() != nil && a.Verdict == lp.Undecided {
+		a = s.unknown()
 	}
 	if a.Verdict != lp.Undecided {
 		s.keepReport(o, *r, g.Model, func() lp.Answer { return a })
@@ -129,6 +127,7 @@ func (s *session) askGoalSet(ctx context.Context, path string, o goalOptions, r 
 		}
 	}
 	r.fill(g.Model, a, s.begun)
+	r.Partial = ctx.Err() != nil
 	s.code = exitCode(a.Verdict)
 	return s.answer(o.json, r, func(w io.Writer) error { return r.write(w, g.Model, a.Frontier) })
 }

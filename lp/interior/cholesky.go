@@ -17,8 +17,8 @@ import (
 // 1983): each supernode adds up its rows of N and what its children in the elimination tree leave
 // to it, eliminates its columns, and leaves the rest to its parent.
 //
-// Subtrees are independent, and are shared out among the workers; what is above them is eliminated by all workers
-// together. Sums are made in the same order whatever the number of workers.
+// Subtrees are independent, and are shared out among the workers; what is above them is eliminated by
+// all workers together. Sums are made in the same order whatever the number of workers.
 type factor struct {
 	rows, columns *matrix // A by rows and by columns, in the order of elimination
 
@@ -48,7 +48,7 @@ type subtree struct {
 
 const (
 	// pivotTolerance is the least share of a diagonal entry of N that elimination is believed to leave of
-	// it; a pivot below is rounding error, and is raised to that.
+	// it; less is rounding error.
 	pivotTolerance = 1e-14
 	// panel is the number of columns that are eliminated together.
 	panel = 48

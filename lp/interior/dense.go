@@ -5,7 +5,8 @@ import (
 	"sync"
 )
 
-// pivot returns the inverse of the diagonal entry of L.
+// pivot returns the inverse of the diagonal entry of L: 0, as if it were infinite, where rounding is
+// all that elimination has left, which keeps the column where it is for this step (Wright 1999).
 func (w *front) pivot(left float64, column uint32) float64 {
 	f := w.f
 	whole := f.diagonal[column]
@@ -14,7 +15,7 @@ func (w *front) pivot(left float64, column uint32) float64 {
 		whole += entries[e] * entries[e] * f.weight[i]
 	}
 	if !(left > pivotTolerance*whole) {
-		left = pivotTolerance * whole
+		return 0
 	}
 	return 1 / math.Sqrt(left)
 }

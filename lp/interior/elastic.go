@@ -13,10 +13,15 @@ const (
 	// After mostStalled steps in a row that are shorter than leastLength there is no progress.
 	mostStalled = 4
 	leastLength = 1e-6
-	// accuracy of solutions: violations relative to the bounds of rows, and the gap between the costs and
-	// their bound, relative to the costs.
+	// accuracy of solutions: violations relative to the bounds of rows.
 	accuracy = 1e-9
-	gapLeast = 1e-8
+	// gapLeast is the gap between the costs and their least, relative to the costs, at which the method
+	// stops, if the multipliers are off by no more than offLeast in units of the price. Where rounding
+	// keeps them from that, offMost is good enough once the gap is closed.
+	gapLeast  = 1e-8
+	gapClosed = 1e-11
+	offLeast  = 1e-10
+	offMost   = 1e-8
 	// centred is the barrier parameter, in units of the price, at which a solution counts as interior.
 	centred = 1e-7
 	// A lower bound of the violation of provedShare of what it is proves it well enough to stop.
@@ -122,13 +127,13 @@ func (e *elastic) arrange(p *program, order []uint32) {
 type point struct {
 	x      []float64
 	zl, zu []float64 // multipliers of the bounds of x; 0 where there is none
-	y, s   []float64 // of each side: the multipliers of r and p, which add up to the price; a step has y alone
+	y      []float64 // of each side
 	r, p   []float64 // of each side: surplus and violation
 }
 
 func newPoint(columns, sides int) point {
 	v := func(n int) []float64 { return make([]float64, n) }
-	return point{v(columns), v(columns), v(columns), v(sides), nil, v(sides), v(sides)}
+	return point{v(columns), v(columns), v(columns), v(sides), v(sides), v(sides)}
 }
 
 // run is one minimisation.
@@ -137,6 +142,8 @@ type run struct {
 	cost  []float64
 	price float64
 	point
+	s      []float64 // multiplier of p: the price less y; like the next, kept on its own because differences lose precision
+	xl, xu []float64 // distances of x to its bounds, where it has them
 
 	mu         float64 // mean product of a variable and its multiplier
 	pairs      int
@@ -163,18 +170,17 @@ func (e *elastic) minimise(ctx context.Context, cost []float64, price float64) l
 	v := func(n int) []float64 { return make([]float64, n) }
 	w := &run{elastic: e, cost: cost, price: price, point: newPoint(n, len(e.sides)), step: newPoint(n, len(e.sides)), affine: newPoint(n, len(e.sides)),
 		activity: v(m), transposed: v(n), weight: v(m), each: v(len(e.sides)), diagonal: v(n), right: v(n), residual: v(n), perRow: v(m)}
-	w.s = v(len(e.sides))
+	w.s, w.xl, w.xu = v(len(e.sides)), v(n), v(n)
 	w.begin()
-	greatest := 0.0
+	free := true
 	for _, c := range cost {
-		greatest = max(greatest, math.Abs(c))
+		free = free && c == 0
 	}
-	free := greatest == 0
 	steps, stalled := 0, 0
 	for ; steps < mostSteps && stalled < mostStalled && ctx.Err() == nil; steps++ {
 		w.measure()
 		detail := describe(steps, w.violation, w.bound/price)
-		converged := w.mu*float64(w.pairs) <= gapLeast*(1+math.Abs(w.value)) && w.off <= gapLeast*(1+greatest)
+		converged := w.converged()
 		switch {
 		case free && w.bound > provedShare*w.value && w.bound > accuracy:
 			return lp.Result{Status: lp.Infeasible, Y: w.multipliers(), Detail: detail}
@@ -197,6 +203,12 @@ func (e *elastic) minimise(ctx context.Context, cost []float64, price float64) l
 		return lp.Result{Status: lp.Optimal, X: w.solution(), Detail: detail}
 	}
 	return lp.Result{Detail: detail}
+}
+
+// converged reports whether the point costs hardly more than the least.
+func (w *run) converged() bool {
+	gap := w.mu * float64(w.pairs) / (1 + math.Abs(w.value))
+	return gap <= gapLeast && w.off <= offLeast*w.price || gap <= gapClosed && w.off <= offMost*w.price
 }
 
 // begin starts in the middle of the bounds, with all sides on the central path.
@@ -238,9 +250,11 @@ func (w *run) begin() {
 	}
 	for j := range w.x {
 		if d := w.x[j] - w.least[j]; !math.IsInf(d, 0) {
+			w.xl[j] = d
 			w.zl[j] = w.mu / d
 		}
 		if d := w.most[j] - w.x[j]; !math.IsInf(d, 0) {
+			w.xu[j] = d
 			w.zu[j] = w.mu / d
 		}
 	}
@@ -273,10 +287,10 @@ func (w *run) measure() {
 			w.bound += z * u
 		}
 		if !math.IsInf(l, 0) {
-			products += w.zl[j] * (x - l)
+			products += w.zl[j] * w.xl[j]
 		}
 		if !math.IsInf(u, 0) {
-			products += w.zu[j] * (u - x)
+			products += w.zu[j] * w.xu[j]
 		}
 	}
 	w.mu = products / float64(w.pairs)
@@ -293,6 +307,8 @@ func (w *run) advance(ctx context.Context) float64 {
 	d := &w.step
 	for j := range w.x {
 		w.x[j] += primal * d.x[j]
+		w.xl[j] += primal * d.x[j]
+		w.xu[j] -= primal * d.x[j]
 		w.zl[j] += dual * d.zl[j]
 		w.zu[j] += dual * d.zu[j]
 	}
@@ -312,13 +328,13 @@ func (w *run) normalEquations(ctx context.Context) {
 		w.each[k] = 1 / (w.p[k]/w.s[k] + w.r[k]/w.y[k])
 		w.weight[s.row] += w.each[k]
 	}
-	for j, x := range w.x {
+	for j := range w.x {
 		w.diagonal[j] = proximal
 		if w.zl[j] > 0 {
-			w.diagonal[j] += w.zl[j] / (x - w.least[j])
+			w.diagonal[j] += w.zl[j] / w.xl[j]
 		}
 		if w.zu[j] > 0 {
-			w.diagonal[j] += w.zu[j] / (w.most[j] - x)
+			w.diagonal[j] += w.zu[j] / w.xu[j]
 		}
 	}
 	w.factor.compute(ctx, w.weight, w.diagonal)
@@ -336,7 +352,7 @@ func (w *run) direction(d *point, mu float64, guess *point) {
 		return e1, e2
 	}
 	bounds := func(j int) (e3, e4 float64) {
-		e3, e4 = mu-w.zl[j]*(w.x[j]-w.least[j]), mu-w.zu[j]*(w.most[j]-w.x[j])
+		e3, e4 = mu-w.zl[j]*w.xl[j], mu-w.zu[j]*w.xu[j]
 		if guess != nil {
 			e3 -= guess.zl[j] * guess.x[j]
 			e4 += guess.zu[j] * guess.x[j]
@@ -355,10 +371,10 @@ func (w *run) direction(d *point, mu float64, guess *point) {
 		e3, e4 := bounds(j)
 		w.right[j] += w.zl[j] - w.zu[j] - w.cost[j]
 		if w.zl[j] > 0 {
-			w.right[j] += e3 / (w.x[j] - w.least[j])
+			w.right[j] += e3 / w.xl[j]
 		}
 		if w.zu[j] > 0 {
-			w.right[j] -= e4 / (w.most[j] - w.x[j])
+			w.right[j] -= e4 / w.xu[j]
 		}
 	}
 	w.solveNormal(d.x)
@@ -374,10 +390,10 @@ func (w *run) direction(d *point, mu float64, guess *point) {
 		e3, e4 := bounds(j)
 		d.zl[j], d.zu[j] = 0, 0
 		if w.zl[j] > 0 {
-			d.zl[j] = (e3 - w.zl[j]*d.x[j]) / (w.x[j] - w.least[j])
+			d.zl[j] = (e3 - w.zl[j]*d.x[j]) / w.xl[j]
 		}
 		if w.zu[j] > 0 {
-			d.zu[j] = (e4 + w.zu[j]*d.x[j]) / (w.most[j] - w.x[j])
+			d.zu[j] = (e4 + w.zu[j]*d.x[j]) / w.xu[j]
 		}
 	}
 }
@@ -423,11 +439,11 @@ func (w *run) lengths(d *point, share float64) (primal, dual float64) {
 	primal, dual = 1, 1
 	for j := range w.x {
 		if w.zl[j] > 0 {
-			primal = toZero(primal, w.x[j]-w.least[j], d.x[j])
+			primal = toZero(primal, w.xl[j], d.x[j])
 			dual = toZero(dual, w.zl[j], d.zl[j])
 		}
 		if w.zu[j] > 0 {
-			primal = toZero(primal, w.most[j]-w.x[j], -d.x[j])
+			primal = toZero(primal, w.xu[j], -d.x[j])
 			dual = toZero(dual, w.zu[j], d.zu[j])
 		}
 	}
@@ -443,10 +459,10 @@ func (w *run) muAt(d *point, primal, dual float64) float64 {
 	sum := 0.0
 	for j := range w.x {
 		if w.zl[j] > 0 {
-			sum += (w.zl[j] + dual*d.zl[j]) * (w.x[j] + primal*d.x[j] - w.least[j])
+			sum += (w.zl[j] + dual*d.zl[j]) * (w.xl[j] + primal*d.x[j])
 		}
 		if w.zu[j] > 0 {
-			sum += (w.zu[j] + dual*d.zu[j]) * (w.most[j] - w.x[j] - primal*d.x[j])
+			sum += (w.zu[j] + dual*d.zu[j]) * (w.xu[j] - primal*d.x[j])
 		}
 	}
 	for k := range w.y {

@@ -95,7 +95,8 @@ func (e *Exact) Member() bool {
 	return e.Allowed()
 }
 
-// Allowed reports whether the reward meets the box, at the states that matter, and the constraints.
+// Allowed reports whether the reward meets the box, at the states that matter, the constraints, and the
+// features.
 func (e *Exact) Allowed() bool {
 	m := e.g.Model
 	lower, upper := Box(e.g)
@@ -131,12 +132,33 @@ func (e *Exact) Allowed() bool {
 			return false
 		}
 	}
+	common := make(map[string]*big.Rat) // rewards of states with the same features
 	for s, x := range e.theta {
+		if e.g.Features != nil && matters[s] {
+			key := e.features(uint32(s))
+			if common[key] != nil && common[key].Cmp(x) != 0 || key == "" && x.Sign() != 0 {
+				return false
+			}
+			if common[key] = x; key == "" {
+				continue // whatever the box
+			}
+		}
 		if matters[s] && (x.Cmp(new(big.Rat).SetFloat64(lower)) < 0 || x.Cmp(new(big.Rat).SetFloat64(upper)) > 0) {
 			return false
 		}
 	}
 	return true
+}
+
+// features returns the names of a state's features.
+func (e *Exact) features(s uint32) string {
+	names := ""
+	for _, f := range e.g.Features {
+		if f.Label == nil && f.State == s || f.Label != nil && f.Label.Has(s) {
+			names += f.Name + "\n"
+		}
+	}
+	return names
 }
 
 // Evaluate returns the values of a policy by Gauss elimination over the rationals.

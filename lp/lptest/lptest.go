@@ -172,6 +172,22 @@ func Constrain(rng *rand.Rand, g *lp.GoalSet, theta []float64) {
 	}
 }
 
+// Feature makes the rewards of a goal set depend on random features, overlapping ones too.
+func Feature(rng *rand.Rand, g *lp.GoalSet) {
+	names := []string{"even", "low", "label:both"}
+	for s := range g.Model.NumStates() {
+		names = append(names, g.Model.StateName(uint32(s)))
+	}
+	rng.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+	for _, name := range names[:1+rng.IntN(len(names))] {
+		f, err := lp.ParseFeature(g.Model, name)
+		if err != nil {
+			panic(err)
+		}
+		g.Features = append(g.Features, f)
+	}
+}
+
 // Box returns the box of a goal set.
 func Box(g lp.GoalSet) (lower, upper float64) {
 	if g.Lower == 0 && g.Upper == 0 {
