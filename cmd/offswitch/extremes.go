@@ -135,10 +135,10 @@ func (s *session) writeProofs(ctx context.Context, directory, name string, e lp.
 	if directory == "" {
 		return nil
 	}
-	if err := s.writeCertificate(ctx, filepath.Join(directory, name+"-attained"), e.Member); err != nil {
+	if err := s.writeCertificate(ctx, filepath.Join(directory, name+"-attained.npz"), e.Member); err != nil {
 		return err
 	}
-	return s.writeCertificate(ctx, filepath.Join(directory, name+"-limit"), e.Beyond)
+	return s.writeCertificate(ctx, filepath.Join(directory, name+"-limit.npz"), e.Beyond)
 }
 
 func newBoundReport(e lp.Extreme) boundReport {
