@@ -189,17 +189,11 @@ func (j *judge) decide(a *Answer, r *reward, v *sparse.Solution) bool {
 
 // accept tries to prove a yes.
 func (j *judge) accept(a *Answer, r *reward, v *sparse.Solution, c *Certificate) bool {
-	a.Why = fmt.Sprintf("every untaken choice of S_train is worse by at least %.6g, or the same", a.LeastGap)
+	a.Why = j.believed(a)
 	if math.IsInf(a.LeastGap, 1) {
 		a.Why = "no choice of S_train differs from the taken one"
 	}
 	c.Kind = j.yes
-	if a.NumTies > 0 {
-		a.Why = fmt.Sprintf("%d untaken choices of S_train come within %.3g of the margin", a.NumTies, a.Ties[0].Error)
-		if j.g.Margin == 0 {
-			a.Why = fmt.Sprintf("%d untaken choices of S_train tie with the taken one within %.3g", a.NumTies, a.Ties[0].Error)
-		}
-	}
 	if a.NumTies == 0 || j.g.Margin > 0 {
 		return j.prove(a, Yes, c) && j.tied(a)
 	}
@@ -216,6 +210,17 @@ func (j *judge) accept(a *Answer, r *reward, v *sparse.Solution, c *Certificate)
 	}
 	j.addClasses(c, sigma, valueClasses(j.g.Model, j.relevantStates(), sigma, keys))
 	return j.prove(a, Yes, c) && j.tied(a)
+}
+
+// believed says what values say, as far as they are exact.
+func (j *judge) believed(a *Answer) string {
+	switch {
+	case a.NumTies == 0:
+		return fmt.Sprintf("every untaken choice of S_train is worse by at least %.6g, or the same", a.LeastGap)
+	case j.g.Margin == 0:
+		return fmt.Sprintf("%d untaken choices of S_train tie with the taken one within %.3g", a.NumTies, a.Ties[0].Error)
+	}
+	return fmt.Sprintf("%d untaken choices of S_train come within %.3g of the margin", a.NumTies, a.Ties[0].Error)
 }
 
 // tied says what the ties of a proved yes are.
