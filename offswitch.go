@@ -28,6 +28,8 @@ type Question struct {
 	Train    string      // label or state that training starts from; default "train"
 	New      string      // label or state of the new situation, s_new; default "new"
 	Shutdown string      // action that shuts down in s_new; default "shutdown"
+	Width    float64     // how far apart the bounds of counts may stay, relative to the upper ones; 0: decide what can be decided
+	Bounds   bool        // also bound every visit count
 	Workers  int         // default GOMAXPROCS
 	Progress func(sparse.Progress)
 }
@@ -122,9 +124,9 @@ func onlyLoops(m *sparse.MDP, s uint32) bool {
 	return true
 }
 
-// places returns the states that a name stands for: those of the label of that name, or else the
+// Places returns the states that a name stands for: those of the label of that name, or else the
 // state of that name.
-func places(m *sparse.MDP, what, name string) ([]uint32, error) {
+func Places(m *sparse.MDP, what, name string) ([]uint32, error) {
 	if set, ok := m.Label(name); ok {
 		var states []uint32
 		for s := range set.All() {

@@ -45,8 +45,34 @@ type Report struct {
 		N       int     `json:"n"`
 		Share   float64 `json:"share"`
 	} `json:"theorem"`
-	Partial bool    `json:"partial"`
-	Seconds float64 `json:"seconds"`
+	Critical []CriticalReport `json:"critical,omitempty"`
+	Partial  bool             `json:"partial"`
+	Seconds  float64          `json:"seconds"`
+}
+
+// CriticalReport is a Critical as reports give it.
+type CriticalReport struct {
+	StateRef
+	Paper    Range `json:"paper"`
+	Extended Range `json:"extended"`
+}
+
+// Range is a number between two bounds.
+type Range struct {
+	Lower float64 `json:"lower"`
+	Upper float64 `json:"upper"`
+}
+
+// AnalysesSchema is the version of the JSON that answers at several discounts are written in.
+const AnalysesSchema = "offswitch.analyses/1"
+
+// Reports are answers at several discounts as scripts read them.
+type Reports struct {
+	Schema   string           `json:"schema"`
+	Analyses []*Report        `json:"analyses"`
+	Critical []CriticalReport `json:"critical,omitempty"`
+	Partial  bool             `json:"partial"`
+	Seconds  float64          `json:"seconds"`
 }
 
 // TrainingReport is a Training as reports give it.
@@ -102,6 +128,69 @@ func (a *Analysis) Report(took time.Duration) *Report {
 	}
 	r.Theorem.Applies, r.Theorem.N, r.Theorem.Share = a.Applies == Yes, a.N, a.Share()
 	return r
+}
+
+// Report returns the critical discount as scripts read it.
+func (c *Critical) Report(m *sparse.MDP) CriticalReport {
+	return CriticalReport{Ref(m, c.State), Range{c.Paper[0], c.Paper[1]}, Range{c.Extended[0], c.Extended[1]}}
+}
+
+// ReportAll returns answers at several discounts as scripts read them.
+func ReportAll(analyses []*Analysis, took time.Duration) *Reports {
+	r := &Reports{Schema: AnalysesSchema, Seconds: took.Seconds()}
+	for _, a := range analyses {
+		r.Analyses = append(r.Analyses, a.Report(took))
+		r.Partial = r.Partial || a.Partial
+	}
+	return r
+}
+
+// WriteTable writes answers at several discounts for people, one line each, and what the assumptions of
+// Theorem 2 lack.
+func WriteTable(w io.Writer, analyses []*Analysis) error {
+	b := bufio.NewWriter(w)
+	fmt.Fprintf(b, "%-12s%-28s%-28s%s\n", "discount", "visit count above 1", "of these surely", "Theorem 2")
+	partial := false
+	for _, a := range analyses {
+		theorem := ""
+		switch a.Applies {
+		case Yes:
+			theorem = fmt.Sprintf("applies: n = %s, share at least %.6g", group(a.N), a.Share())
+		case No:
+			theorem = "does not apply: " + a.failing(No)
+		default:
+			theorem = "undecided: " + a.failing(Undecided)
+		}
+		if a.Partial {
+			theorem += " (partial)"
+			partial = true
+		}
+		fmt.Fprintf(b, "%-12v%-28s%-28s%s\n", a.Setting.Question.Discount, a.Extended.describe(), a.Paper.describe(), theorem)
+	}
+	if partial {
+		fmt.Fprintf(b, "\nPartial: interrupted before every state had its turn; the bounds above are proved all the same.\n")
+	}
+	return b.Flush()
+}
+
+// WriteCritical writes critical discounts for people, one line each.
+func WriteCritical(w io.Writer, m *sparse.MDP, critical []Critical) error {
+	b := bufio.NewWriter(w)
+	fmt.Fprintf(b, "\n%-28s%-28s%s\n", "critical discount", "surely, as in the paper", "state")
+	for _, c := range critical {
+		fmt.Fprintf(b, "%-28s%-28s%s\n", describeCritical(c.Extended), describeCritical(c.Paper), m.StateName(c.State))
+	}
+	return b.Flush()
+}
+
+func describeCritical(x [2]float64) string {
+	switch {
+	case x[0] == 1:
+		return "none"
+	case x[1] == 1:
+		return fmt.Sprintf("%.9g or more", x[0])
+	}
+	return fmt.Sprintf("%.9g to %.9g", x[0], x[1])
 }
 
 // WriteJSON writes the report as one JSON object on one line.

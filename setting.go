@@ -3,6 +3,7 @@ package offswitch
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"offswitch/lp"
 	"offswitch/recurrence"
@@ -17,6 +18,8 @@ type Setting struct {
 	Shutdown uint32             // the choice of s_new that shuts down
 	Terminal uint32             // s_term: where that choice leads, its first branch's target if there are several
 	Reach    *recurrence.Search // S_reach: the states reachable from s_new by any choices
+
+	visits *recurrence.Visits // the same at every discount; nil until the first count
 }
 
 // NewSetting finds the new situation and its off switch in the model. Errors are names that the
@@ -25,7 +28,7 @@ type Setting struct {
 func NewSetting(q Question, t *Training) (*Setting, error) {
 	s := &Setting{Question: q, Training: t}
 	m, name := q.Model, orDefault(q.New, DefaultNew)
-	states, err := places(m, "new situation", name)
+	states, err := Places(m, "new situation", name)
 	if err != nil {
 		return nil, err
 	}
@@ -91,30 +94,101 @@ func (a *Analysis) Share() float64 {
 // Analyze counts the states that make avoiding shutdown pay and checks every assumption of Theorem
 // 2 on the model. When the context ends it returns what is proved so far, marked Partial. Beside
 // the model it takes about Memory; for time see recurrence.Visits.Count.
-func (s *Setting) Analyze(ctx context.Context) (*Analysis, error) {
+func (s *Setting) Analyze(ctx context.Context) (*Analysis, error) { return s.analyze(ctx, nil) }
+
+// analyze is Analyze with what is known of a lower discount, if anything is.
+func (s *Setting) analyze(ctx context.Context, below *recurrence.Counts) (*Analysis, error) {
 	q := s.Question
+	var err error
 	a := &Analysis{Setting: s}
-	structure := recurrence.NewStructure(q.Model, q.Workers)
-	components := structure.EndComponents()
-	seen := sparse.NewBitset(components.Count())
+	a.Counts, err = s.count().Count(ctx, recurrence.CountOptions{
+		Discount: q.Discount, Width: q.Width, Below: below, Bounds: q.Bounds, Workers: q.Workers, Progress: q.Progress,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.Partial = a.Counts.Partial || s.Training.Partial
+	seen := sparse.NewBitset(s.visits.Components().Count())
 	for _, x := range s.Reach.Order {
-		if k := components.Of[x]; k != recurrence.None {
+		if k := s.visits.Components().Of[x]; k != recurrence.None {
 			seen.Set(k)
 			a.Recurrent++
 		}
 	}
 	a.EndComponents = seen.Count()
-	visits := recurrence.NewVisits(structure, s.New, s.Reach)
-	var err error
-	a.Counts, err = visits.Count(ctx, recurrence.CountOptions{Discount: q.Discount, Workers: q.Workers, Progress: q.Progress})
-	if err != nil {
-		return nil, err
-	}
-	a.Partial = a.Counts.Partial || s.Training.Partial
-	a.Paper.Lower, a.Paper.Upper = recurrence.Interval(a.Counts.Paper)
-	a.Extended.Lower, a.Extended.Upper = recurrence.Interval(a.Counts.Extended)
-	a.check()
+	a.conclude()
 	return a, nil
+}
+
+// count returns what counts visits.
+func (s *Setting) count() *recurrence.Visits {
+	if s.visits == nil {
+		s.visits = recurrence.NewVisits(recurrence.NewStructure(s.Question.Model, s.Question.Workers), s.New, s.Reach)
+	}
+	return s.visits
+}
+
+// AnalyzeAll answers the question at several discounts, from low to high: what counts at one counts at those
+// above it, and what does not, at those below. Each answer is as of Analyze, in the order of the discounts, and
+// done is told of those there are so far; the bounds of lower ones still narrow then. The trained policy is that of each
+// discount.
+func AnalyzeAll(ctx context.Context, q Question, discounts []float64, done func([]*Analysis)) ([]*Analysis, error) {
+	var setting *Setting
+	var below *recurrence.Counts
+	var analyses []*Analysis
+	order := slices.Sorted(slices.Values(discounts))
+	for _, q.Discount = range order {
+		t, err := Train(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		if setting == nil {
+			if setting, err = NewSetting(q, t); err != nil {
+				return nil, err
+			}
+		} else {
+			setting = &Setting{
+				Question: q, Training: t, New: setting.New, Shutdown: setting.Shutdown, Terminal: setting.Terminal,
+				Reach: setting.Reach, visits: setting.visits,
+			}
+		}
+		a, err := setting.analyze(ctx, below)
+		if err != nil {
+			return nil, err
+		}
+		below = a.Counts
+		for i, above := len(analyses)-1, a; i >= 0; i-- {
+			analyses[i].Counts.Above(above.Counts)
+			analyses[i].conclude()
+			above = analyses[i]
+		}
+		analyses = append(analyses, a)
+		if done != nil {
+			done(analyses)
+		}
+	}
+	return analyses, nil
+}
+
+// Critical is the critical discount γ*_x of a state (Proposition 3), between bounds: the state's visit
+// count is above 1 exactly at the discounts above it. 1 and 1 stand for no discount at all.
+type Critical struct {
+	State           uint32
+	Paper, Extended [2]float64 // lower and upper bound, in both senses; see recurrence.Counts
+}
+
+// Critical bounds the critical discounts of states, at most precision apart; see
+// recurrence.Visits.Critical for the exceptions and the cost, which is some dozens of solves for each state
+// where moves are a matter of chance. When the context ends the bounds are what is proved by then.
+func (s *Setting) Critical(ctx context.Context, states []uint32, precision float64) []Critical {
+	var critical []Critical
+	for _, x := range states {
+		c := Critical{State: x}
+		c.Paper[0], c.Paper[1] = s.count().Critical(ctx, x, precision, recurrence.Paper)
+		c.Extended[0], c.Extended[1] = s.count().Critical(ctx, x, precision, recurrence.Extended)
+		critical = append(critical, c)
+	}
+	return critical
 }
 
 // Unknown returns the answer to a question as it stands before any solving or counting: nothing is
@@ -138,6 +212,13 @@ func (s *Setting) Unknown() *Analysis {
 	a.Paper.Upper, a.Extended.Upper = len(s.Reach.Order), len(s.Reach.Order)
 	a.check()
 	return a
+}
+
+// conclude draws the conclusions from the counts.
+func (a *Analysis) conclude() {
+	a.Paper.Lower, a.Paper.Upper = recurrence.Interval(a.Counts.Paper)
+	a.Extended.Lower, a.Extended.Upper = recurrence.Interval(a.Counts.Extended)
+	a.check()
 }
 
 // Memory returns about how many bytes the analysis of a model takes beside the model: the training

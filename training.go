@@ -171,7 +171,7 @@ func untrained(q Question) (*Training, error) {
 		t.Start, err = pairStart(q)
 		return t, err
 	}
-	if t.Start, err = places(q.Model, "training start", orDefault(q.Train, DefaultTrain)); err != nil {
+	if t.Start, err = Places(q.Model, "training start", orDefault(q.Train, DefaultTrain)); err != nil {
 		return nil, err
 	}
 	if t.Reward, err = trainingReward(q.Model, q.Reward); err != nil {
@@ -185,7 +185,7 @@ func untrained(q Question) (*Training, error) {
 // or the default label if the model has it, or else every state of a pair.
 func pairStart(q Question) ([]uint32, error) {
 	if _, ok := q.Model.Label(DefaultTrain); ok || q.Train != "" {
-		return places(q.Model, "training start", orDefault(q.Train, DefaultTrain))
+		return Places(q.Model, "training start", orDefault(q.Train, DefaultTrain))
 	}
 	var start []uint32
 	for _, p := range q.Policy {

@@ -88,7 +88,7 @@ func (r *certifiedRow) certify(x *instance) *recurrence.Counts {
 	defer cancel()
 	reach := new(recurrence.Search).Forward(x.MDP, x.start)
 	visits := recurrence.NewVisits(recurrence.NewStructure(x.MDP, 0), x.start, reach)
-	counts, err := visits.Count(ctx, recurrence.CountOptions{Discount: r.discount})
+	counts, err := visits.Count(ctx, recurrence.CountOptions{Discount: r.discount, Width: 0.01})
 	if err != nil {
 		panic(err)
 	}

@@ -2,13 +2,15 @@ package recurrence
 
 import (
 	"math"
+	"slices"
 
 	"offswitch/sparse"
 )
 
 // area is the part of the model within some distance of the start, written out as a model of its
-// own. Its states are numbered by position, nearest to the start first, which is at 0; the position behind
-// them stands for all that is too far, and has no choices. Choices that
+// own. Its states are numbered by position, nearest to the start first, which is at 0. The position behind
+// them stands for all that is too far: to bound values from above it has choices to be, in one
+// step, wherever one can come back; to bound them from below it is worth nothing. Choices that
 // may lead out of the states that policies must stay among are left out, and a choice all of whose
 // branches lead to one state has one branch, of probability 1. 8 bytes a state, choice and branch
 // with as many again for the states before.
@@ -25,8 +27,6 @@ type area struct {
 	target      []uint32 // by branch
 	probability []float64
 	before      Predecessors
-
-	reentry sparse.Bitset // the positions that something too far leads to
 
 	// What one backup does to an error, and the most that rounding adds to it in one: it is at most
 	// γ·Σp, and each of its roundings at most a unit of that; the last term is more than any underflow.
@@ -85,15 +85,11 @@ func (a *area) spread(before *Predecessors, inside sparse.Bitset, start, depth u
 		a.level = append(a.level, uint32(len(a.states)))
 	}
 	a.write(inside)
-	a.before.transpose(a.graph(), 1, new(scratch))
-	a.reentry = sparse.NewBitset(len(a.states) + 1)
-	for at, s := range a.states {
-		for _, t := range before.Of(s) {
-			if a.position[t] == None && inside.Has(t) {
-				a.reentry.Set(uint32(at))
-			}
-		}
+	if !a.complete {
+		a.writeReturns(before, inside)
 	}
+	a.choiceStart = append(a.choiceStart, uint32(len(a.branchStart)-1))
+	a.before.transpose(a.graph(), 1, new(scratch))
 	return a
 }
 
@@ -136,7 +132,17 @@ func (a *area) write(inside sparse.Bitset) {
 		}
 		a.branchStart = append(a.branchStart, uint32(len(a.target)))
 	}, func() { a.choiceStart = append(a.choiceStart, uint32(len(a.branchStart)-1)) })
-	a.choiceStart = append(a.choiceStart, uint32(len(a.branchStart)-1))
+}
+
+// writeReturns writes the choices of what is too far.
+func (a *area) writeReturns(before *Predecessors, inside sparse.Bitset) {
+	outside := func(s uint32) bool { return a.position[s] == None && inside.Has(s) }
+	for at, s := range a.states {
+		if slices.ContainsFunc(before.Of(s), outside) {
+			a.target, a.probability = append(a.target, uint32(at)), append(a.probability, 1)
+			a.branchStart = append(a.branchStart, uint32(len(a.target)))
+		}
+	}
 }
 
 // rows calls choice for each choice that the area has, and state at the end of each state.
@@ -157,9 +163,10 @@ func (a *area) graph() graph { return graph{a.choiceStart, a.branchStart, a.targ
 // size returns the number of states, which is also the position of what is too far.
 func (a *area) size() uint32 { return uint32(len(a.states)) }
 
-// distances returns the distance from the start of each position.
+// distances returns the distance from the start of each position, None of what is too far.
 func (a *area) distances() []uint32 {
-	d := make([]uint32, a.size())
+	d := make([]uint32, a.size()+1)
+	d[a.size()] = None
 	for k := range uint32(len(a.level) - 1) {
 		for at := a.level[k]; at < a.level[k+1]; at++ {
 			d[at] = k

@@ -34,6 +34,7 @@ type ball struct {
 	probability                      []float64
 	value                            []float64 // by index; 1 at x
 	again                            float64   // at x, with T ≥ 1
+	far                              int       // index of what is too far, -1 where that is not in the ball, or counts as well
 }
 
 func newBall(a *area) *ball {
@@ -122,11 +123,16 @@ func (b *ball) outside(f func(position uint32) float64) {
 func (b *ball) fromBelow() {
 	clear(b.value)
 	b.value[0], b.again = 1, 0
+	b.far = -1
+	if i := b.local[b.area.size()]; i != None && int(i) < b.size {
+		b.far = int(i)
+	}
 }
 
 // fromAbove sets the values to γ^distance. Beyond a ball without a gate x is one branch further than
 // the ball reaches; through a gate one further than that.
 func (b *ball) fromAbove() {
+	b.far = -1
 	v := 1.0
 	for k := range len(b.level) - 1 {
 		for i := b.level[k]; i < b.level[k+1]; i++ {
@@ -153,6 +159,9 @@ func (b *ball) sweep() float64 {
 	change := math.Abs(next - b.again)
 	b.again = next
 	for at := 1; at < b.size; at++ {
+		if at == b.far {
+			continue
+		}
 		next := b.backup(at)
 		if d := next - b.value[at]; d > change || -d > change {
 			change = math.Abs(d)
@@ -267,7 +276,9 @@ func (b *ball) compareUp(p *hitting) (atStart, atX float64) {
 	b.settle(func() {
 		least := math.Inf(1)
 		for i := b.inner; i < b.size; i++ {
-			least = min(least, b.lower(b.value[i])/p.upper(b.states[i]))
+			if i != b.far {
+				least = min(least, b.lower(b.value[i])/p.upper(b.states[i]))
+			}
 		}
 		c = max(c, least*(1-0x1p-50))
 		b.outside(func(at uint32) float64 { return c * p.lower(at) })
@@ -282,14 +293,14 @@ func (b *ball) compareUp(p *hitting) (atStart, atX float64) {
 // in. p may be anywhere.
 func (b *ball) compareDown(p *hitting) (atStart, atX float64) {
 	b.fromAbove()
-	c := 1 / p.lower(b.states[0])
+	c := 1 / p.lowerAbove(b.states[0])
 	limit := b.outsideLimit()
 	bound := func() { b.outside(func(at uint32) float64 { return min(limit, c*p.upper(at)*(1+0x1p-50)) }) }
 	bound()
 	b.settle(func() {
 		most := 0.0
 		for i := b.inner; i < b.size; i++ {
-			most = max(most, b.upper(b.value[i])/p.lower(b.states[i]))
+			most = max(most, b.upper(b.value[i])/p.lowerAbove(b.states[i]))
 		}
 		c = min(c, most*(1+0x1p-50))
 		bound()

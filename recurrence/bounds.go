@@ -16,10 +16,6 @@ const (
 	levelPrecision = 1e-2
 	// stepPasses is the most passes from the start outward.
 	stepPasses = 4
-	// margin is how much further than the open states the area goes at first in which landmarks are solved for.
-	margin = 32
-	// fewStates is the number of open states up to which each is solved for at once.
-	fewStates = 64
 	// landmarkBytes bounds the memory of the landmarks that are compared with at a time, and
 	// mostLandmarks their number.
 	landmarkBytes = 1 << 28
@@ -28,12 +24,23 @@ const (
 	nearest = 4
 )
 
+// Tests change these.
+var (
+	// fewStates is the number of open states up to which each is solved for at once.
+	fewStates = 64
+	// margin is how much further than the open states the area goes at first in which landmarks are solved for.
+	margin = uint32(32)
+	// farApart is how far apart landmarks are at first.
+	farApart = 16
+)
+
 // bounding decides visit counts of many states from certified bounds of h_x(start) and h_x(x), with
 // policies that stay inside.
 type bounding struct {
 	*counting
 	*area
 	inside   sparse.Bitset
+	all      bool // policies that do not stay inside gain nothing
 	distance []uint32
 	known    []interval // of h_x(start), by position
 	open     []uint32   // positions, nearest to the start first
@@ -43,15 +50,16 @@ type bounding struct {
 	farthest uint32    // distance beyond which no state counts, or is on the way to one that does
 }
 
-// bound decides about states with policies that stay inside. First come bounds that cost little
-// for each state: levels, then chains and gates. What they leave open is compared with landmarks, states for
-// which h is solved on the whole area, ever closer together, until all states that are still open have been
-// landmarks themselves.
-func (c *counting) bound(ctx context.Context, states []uint32, inside sparse.Bitset, counted int, answer func(uint32, Verdict)) {
+// bound decides about states with policies that stay inside, counted of which are counted already;
+// all says that those are as good as all policies. First come bounds that cost little for each state: by
+// levels, then by steps. What they leave open is compared with landmarks, states for which h is solved on
+// all of the area, ever closer together, until all states that are still open have been landmarks
+// themselves. Answers for different states come from different goroutines.
+func (c *counting) bound(ctx context.Context, states []uint32, inside sparse.Bitset, all bool, counted int, answer func(uint32, Verdict)) {
 	if c.narrow(len(states), counted) {
 		return
 	}
-	b := &bounding{counting: c, area: newArea(c.m, c.gamma), inside: inside, answer: answer, counted: counted}
+	b := &bounding{counting: c, area: newArea(c.m, c.gamma), inside: inside, all: all, answer: answer, counted: counted}
 	b.look(furthest(c.gamma))
 	if !b.contracts() {
 		return
@@ -68,7 +76,7 @@ func (c *counting) bound(ctx context.Context, states []uint32, inside sparse.Bit
 		b.byLevels(ctx)
 		b.bySteps(ctx)
 	}
-	for further := uint32(margin); !b.enough() && ctx.Err() == nil; further *= 2 {
+	for further := margin; !b.enough() && ctx.Err() == nil; further *= 2 {
 		b.look(b.distance[b.open[len(b.open)-1]] + further)
 		if b.byLandmarks(ctx); b.complete {
 			return
@@ -94,6 +102,7 @@ func (b *bounding) decide(at uint32, atX interval) {
 	if at == 0 {
 		atStart = atX
 	}
+	b.bounded(b.states[at], visits(b.area.gamma, atStart, atX), b.all)
 	if v := compare(b.area.gamma, atStart, atX); v != Undecided && b.verdicts[at] == Undecided {
 		b.verdicts[at] = v
 		b.answer(b.states[at], v)
@@ -126,9 +135,7 @@ func (b *bounding) sift() {
 		}
 		return b.verdicts[at] != Undecided
 	})
-	if b.progress != nil {
-		b.progress(sparse.Progress{Stage: "open", Done: len(b.open), Total: b.counted})
-	}
+	b.tell()
 }
 
 // byLevels bounds h_x(start) from above: who goes to x must first get as far from the start as any
@@ -157,7 +164,7 @@ func (b *bounding) byLevels(ctx context.Context) {
 	for d := uint32(1); d < levels; d++ {
 		upper[d] = min(upper[d], upper[d-1]*b.least(1))
 	}
-	for at, d := range b.distance {
+	for at, d := range b.distance[:b.size()] {
 		b.known[at] = interval{0, upper[d]}
 	}
 	b.farthest = 0
@@ -218,9 +225,7 @@ func (s *steps) pass(ctx context.Context) {
 		if d > int(s.farthest) || ctx.Err() != nil {
 			return
 		}
-		if s.progress != nil {
-			s.progress(sparse.Progress{Stage: "steps", Done: int(to), Total: int(s.size())})
-		}
+		s.report("steps", int(to), int(s.size()))
 		if to-from < uint32(4*s.workers) {
 			for at := from; at < to && ctx.Err() == nil; at++ {
 				s.settle(balls[0], at)
@@ -280,7 +285,7 @@ func (b *bounding) byLandmarks(ctx context.Context) {
 	for i := range landmarks {
 		landmarks[i] = &hitting{area: b.area}
 	}
-	for apart := 16; len(b.open) > 0 && ctx.Err() == nil && !b.enough(); apart /= 2 {
+	for apart := farApart; len(b.open) > 0 && ctx.Err() == nil && !b.enough(); apart /= 2 {
 		sites := b.open
 		if apart > 0 {
 			sites = b.scatter(apart)

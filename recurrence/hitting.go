@@ -3,6 +3,8 @@ package recurrence
 import (
 	"context"
 	"math"
+
+	"offswitch/sparse"
 )
 
 // interval is a pair of certified bounds.
@@ -14,13 +16,14 @@ type span struct{ first, last uint32 }
 func (s span) has(at uint32) bool { return at-s.first < s.last-s.first }
 
 // hitting solves for h(s), the greatest E[γ^T] over policies, T ≥ 0 the first time in a goal, for
-// one goal after another. 28 bytes a position.
+// one goal after another. 12 bytes a position, and 8 more where something is too far.
 type hitting struct {
 	*area
 	goal      span
 	low, high bounds
-	search    Search   // from the goal against the branches
-	layer     []uint32 // by distance, where in the search's order the states begin that are that far from the goal
+	order     []uint32 // the positions from which the goal is reached, nearest first
+	layer     []uint32 // by distance, where in the order the states begin that are that far from the goal
+	seen      sparse.Bitset
 }
 
 // bounds are values that rise from 0 to a solution and so stay below it, up to the area's drift.
@@ -34,8 +37,7 @@ type bounds struct {
 const window = 24
 
 // solve solves for a goal until values are no further from a solution than precision, or as near as rounding allows. It
-// reports whether it got there before the context ended; lower bounds are valid in any case. What is too far is worth
-// 0 to lower bounds, and to upper ones what the way back to the goal is worth.
+// reports whether it got there before the context ended; lower bounds are valid in any case.
 //
 // A sweep in place, nearest to the goal first, would be enough if all went as planned. What slips goes to states
 // further out, which sweeps know from before only; from sweep to sweep that corrects a few layers more. So
@@ -78,34 +80,31 @@ func (h *hitting) narrow(ctx context.Context, x uint32, precision float64, enoug
 	}
 }
 
-// arrange finds the order of the sweeps. If what is too far is worth something, it is another goal.
-func (h *hitting) arrange(beyond bool) {
-	var start []uint32
+// arrange finds the order of the sweeps: a search from the goal against the branches, around what is
+// too far or not.
+func (h *hitting) arrange(through bool) {
+	h.seen = grow(h.seen, (int(h.size())+64)/64)
+	clear(h.seen)
+	h.order, h.layer = h.order[:0], append(h.layer[:0], 0)
 	for at := h.goal.first; at < h.goal.last; at++ {
-		start = append(start, at)
+		h.seen.Set(at)
+		h.order = append(h.order, at)
 	}
-	if beyond {
-		start = append(start, h.size())
+	if !through {
+		h.seen.Set(h.size())
 	}
-	h.search.Backward(&h.before, start...)
-	h.layer = h.layer[:0]
-	for i, at := range h.search.Order {
-		if h.search.Distance[at] == uint32(len(h.layer)) {
-			h.layer = append(h.layer, uint32(i))
+	for done := 0; done < len(h.order); {
+		end := len(h.order)
+		h.layer = append(h.layer, uint32(end))
+		for ; done < end; done++ {
+			for _, s := range h.before.Of(h.order[done]) {
+				if !h.seen.Has(s) {
+					h.seen.Set(s)
+					h.order = append(h.order, s)
+				}
+			}
 		}
 	}
-	h.layer = append(h.layer, uint32(len(h.search.Order)))
-}
-
-// wayBack returns an upper bound of what being too far is worth: where one comes back the goal is
-// still that far away.
-func (h *hitting) wayBack() float64 {
-	for _, at := range h.search.Order {
-		if h.reentry.Has(at) {
-			return h.least(h.search.Distance[at] + 1)
-		}
-	}
-	return 0
 }
 
 // refine goes on where solve or refine ended, to another precision.
@@ -121,7 +120,6 @@ func (h *hitting) refine(ctx context.Context, precision float64) bool {
 	}
 	if len(h.high.value) == 0 {
 		h.high = bounds{value: append(h.high.value, h.low.value...), again: h.low.again, off: 1}
-		h.high.value[h.size()] = h.wayBack()
 		h.arrange(true)
 	}
 	return h.converge(ctx, &h.high, precision)
@@ -173,7 +171,7 @@ func (h *hitting) round(ctx context.Context, v *bounds, enough float64) float64 
 // sweep backs up a layer in place and returns the greatest change.
 func (h *hitting) sweep(v *bounds, layer int) float64 {
 	change := 0.0
-	states := h.search.Order[h.layer[layer]:h.layer[layer+1]]
+	states := h.order[h.layer[layer]:h.layer[layer+1]]
 	for _, at := range states {
 		slot := h.slot(v, at)
 		if slot == nil {
@@ -193,7 +191,7 @@ func (h *hitting) slot(v *bounds, at uint32) *float64 {
 	switch {
 	case at == h.goal.first:
 		return &v.again
-	case h.goal.has(at) || at == h.size():
+	case h.goal.has(at) || at == h.size() && v == &h.low:
 		return nil
 	}
 	return &v.value[at]
@@ -203,7 +201,7 @@ func (h *hitting) slot(v *bounds, at uint32) *float64 {
 // than r are within r/(1-γ) of the solution.
 func (h *hitting) residual(v *bounds) float64 {
 	most := 0.0
-	for _, at := range h.search.Order {
+	for _, at := range h.order {
 		if slot := h.slot(v, at); slot != nil {
 			most = max(most, math.Abs(h.backup(v.value, at)-*slot))
 		}
@@ -237,6 +235,10 @@ func (h *hitting) upper(at uint32) float64 {
 	v := h.above()
 	return min(v.value[at]+v.off, 1)
 }
+
+// lowerAbove returns a lower bound of what upper bounds the value: that of the model in which being too far
+// is worth something.
+func (h *hitting) lowerAbove(at uint32) float64 { return max(h.above().value[at]-h.drift(), 0) }
 
 // above returns what upper bounds come from.
 func (h *hitting) above() *bounds {

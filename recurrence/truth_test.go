@@ -298,16 +298,30 @@ func TestCountsAgainstTheTruth(t *testing.T) {
 				reach := new(recurrence.Search).Forward(m, c.start)
 				c.reached = reach.Reached
 				visits := recurrence.NewVisits(recurrence.NewStructure(m, 0), c.start, reach)
+				restore := func() {}
+				if rng.IntN(3) > 0 {
+					restore = recurrence.BoundMuch()
+				}
 				full := count(t, ctx, visits, recurrence.CountOptions{Discount: c.gamma, Workers: 1 + i%2})
 				if full.Partial {
 					t.Fatalf("%s: partial without a reason", c)
 				}
 				partial := countSome(t, visits, recurrence.CountOptions{Discount: c.gamma, Workers: 1 + i%2}, rng.Int64N(30))
+				width := []float64{0.01, 0.1, 0.5}[rng.IntN(3)]
+				rough := count(t, ctx, visits, recurrence.CountOptions{Discount: c.gamma, Width: width, Workers: 1 + i%2})
+				for sense, verdicts := range [][]recurrence.Verdict{rough.Paper, rough.Extended} {
+					if lower, upper := recurrence.Interval(verdicts); float64(upper-lower) > width*float64(upper) && undecided(rough) > undecided(full) {
+						t.Fatalf("%s: sense %d: %d to %d states count, which is wider than %v", c, sense, lower, upper, width)
+					}
+				}
+				rough.Partial = true // it may stop when it knows enough
+				restore()
 				truth := newTruth(m, c.start)
 				for _, c.sense = range []recurrence.Sense{recurrence.Paper, recurrence.Extended} {
 					c.fill(truth)
 					counted += c.check(t, full)
 					c.check(t, partial)
+					c.check(t, rough)
 					of += len(c.count)
 				}
 				x := rng.Uint32N(uint32(m.NumStates()))
@@ -382,4 +396,13 @@ func (c *comparison) checkCritical(t *testing.T, visits *recurrence.Visits, trut
 			t.Fatalf("%s: state %d: critical discount in [%v, %v], but W = %v at the upper end", c, x, lower, upper, w)
 		}
 	}
+}
+
+func undecided(c *recurrence.Counts) int {
+	n := 0
+	for _, verdicts := range [][]recurrence.Verdict{c.Paper, c.Extended} {
+		lower, upper := recurrence.Interval(verdicts)
+		n += upper - lower
+	}
+	return n
 }

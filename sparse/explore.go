@@ -57,6 +57,7 @@ type Progress struct {
 	Done  int     // how much of it is done: states, sweeps, targets
 	Total int     // how much there is to do; 0: not known
 	Error float64 // for numerical work: the current error bound
+	Known string  // what is known by now, in words; may be empty
 }
 
 const (

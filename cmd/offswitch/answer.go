@@ -64,6 +64,7 @@ type goalOptions struct {
 
 func (o *goalOptions) register(c *cobra.Command) {
 	o.situation.register(c)
+	c.Flags().Float64Var(&o.discount, "discount", defaultDiscount, "discount `GAMMA`, at least 0 and below 1")
 	c.Flags().Float64Var(&o.margin, "margin", 0, "by how much, in units of `RETURN`, the policy must be better than other choices")
 	c.Flags().StringVar(&o.certificate, "certificate", "", "write what proves the answer to `FILE`")
 }

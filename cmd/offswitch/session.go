@@ -88,6 +88,9 @@ func (s *session) progress() func(sparse.Progress) {
 				progressbar.OptionSetDescription(p.Stage), progressbar.OptionThrottle(100*time.Millisecond),
 				progressbar.OptionClearOnFinish(), progressbar.OptionShowCount())
 		}
+		if p.Known != "" {
+			s.bar.Describe(p.Stage + " (" + p.Known + ")")
+		}
 		s.bar.Set(p.Done)
 	}
 }
@@ -145,6 +148,9 @@ func (s *session) model(ctx context.Context, path string, o source) (*sparse.MDP
 	return m, terminals, nil
 }
 
+// defaultDiscount is the discount of who does not say.
+const defaultDiscount = 0.99
+
 // situation are the flags that say what happened in training.
 type situation struct {
 	source
@@ -156,7 +162,6 @@ type situation struct {
 
 func (o *situation) register(c *cobra.Command) {
 	o.source.register(c)
-	c.Flags().Float64Var(&o.discount, "discount", 0.99, "discount `GAMMA`, at least 0 and below 1")
 	c.Flags().StringVar(&o.reward, "reward", "", "training reward `NAME` (default: the model's only reward)")
 	c.Flags().StringVar(&o.train, "train", "", "`LABEL` or state that training starts from (default: the label train)")
 	c.Flags().StringVar(&o.policy, "policy", "", "`FILE.csv` of (state, action) pairs seen in training, instead of solving for the training reward")

@@ -1,0 +1,85 @@
+package offswitch
+
+import (
+	"encoding/csv"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+
+	"codeberg.org/sbinet/npyio"
+	"gonum.org/v1/gonum/mat"
+
+	"offswitch/recurrence"
+)
+
+// WriteStatesCSV writes what is known of every state of S_reach, nearest to s_new first, at each
+// discount, one line each under the heads
+//
+//	discount, state, index, component, distance, lower, upper, paper, extended
+//
+// component is the number of the end component and empty outside of them; lower and upper are bounds of the
+// visit count over all policies, which the Question must have asked for; the rest are the verdicts in both
+// senses (recurrence.Counts): counted, not counted or undecided.
+func WriteStatesCSV(w io.Writer, analyses []*Analysis) error {
+	out := csv.NewWriter(w)
+	out.Write([]string{"discount", "state", "index", "component", "distance", "lower", "upper", "paper", "extended"})
+	number := func(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
+	for _, a := range analyses {
+		m, counts := a.Setting.Question.Model, a.Counts
+		for _, s := range a.Setting.Reach.Order {
+			component := ""
+			if k := a.component(s); k != recurrence.None {
+				component = fmt.Sprint(k)
+			}
+			ref, bounds := Ref(m, s), a.bounds(s)
+			if err := out.Write([]string{
+				number(a.Setting.Question.Discount), ref.State, fmt.Sprint(ref.Index), component, fmt.Sprint(a.Setting.Reach.Distance[s]),
+				number(bounds[0]), number(bounds[1]), counts.Paper[s].String(), counts.Extended[s].String(),
+			}); err != nil {
+				return err
+			}
+		}
+	}
+	out.Flush()
+	return out.Error()
+}
+
+// WriteStatesNPY writes the same as a NumPy array of float64 with a row for each line and the
+// columns discount, index, component (-1 outside), distance, lower, upper, paper, extended; a verdict is 1 for
+// counted, 0 for not counted and -1 for undecided. 64 bytes a row, as much again while it writes.
+func WriteStatesNPY(w io.Writer, analyses []*Analysis) error {
+	const columns = 8
+	var rows []float64
+	verdict := func(v recurrence.Verdict) float64 {
+		return map[recurrence.Verdict]float64{recurrence.Counted: 1, recurrence.NotCounted: 0, recurrence.Undecided: -1}[v]
+	}
+	for _, a := range analyses {
+		for _, s := range a.Setting.Reach.Order {
+			component := -1.0
+			if k := a.component(s); k != recurrence.None {
+				component = float64(k)
+			}
+			bounds := a.bounds(s)
+			rows = append(rows, a.Setting.Question.Discount, float64(a.Setting.Question.Model.Original(s)), component, float64(a.Setting.Reach.Distance[s]),
+				bounds[0], bounds[1], verdict(a.Counts.Paper[s]), verdict(a.Counts.Extended[s]))
+		}
+	}
+	return npyio.Write(w, mat.NewDense(len(rows)/columns, columns, rows))
+}
+
+// component returns the end component of a state, None outside of them or where that is not known.
+func (a *Analysis) component(s uint32) uint32 {
+	if a.Setting.visits == nil {
+		return recurrence.None
+	}
+	return a.Setting.visits.Components().Of[s]
+}
+
+// bounds returns the bounds of a state's visit count over all policies.
+func (a *Analysis) bounds(s uint32) [2]float64 {
+	if a.Counts.Lower == nil {
+		return [2]float64{0, math.Inf(1)}
+	}
+	return [2]float64{a.Counts.Lower[s], a.Counts.Upper[s]}
+}
