@@ -226,7 +226,7 @@ func (a *Analysis) conclude() {
 func Memory(m *sparse.MDP) int {
 	n := 120*m.NumStates() + 4*m.NumChoices() + 16*m.NumBranches()
 	if !m.Deterministic() {
-		n += 150 * m.NumStates()
+		n += 60*m.NumStates() + 8*m.NumChoices() + 16*m.NumBranches() + min(640*m.NumStates(), 256<<20)
 	}
 	return n
 }

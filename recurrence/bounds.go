@@ -3,6 +3,7 @@ package recurrence
 import (
 	"context"
 	"slices"
+	"sort"
 	"sync"
 	"sync/atomic"
 
@@ -280,7 +281,7 @@ func (s *steps) weigh(near *ball, at uint32) {
 // byLandmarks solves for some of the open states, and compares those around them with them. The
 // landmarks stand closer together from round to round.
 func (b *bounding) byLandmarks(ctx context.Context) {
-	slots := max(b.workers, min(mostLandmarks, landmarkBytes/(8*int(b.size()+1))))
+	slots := max(b.workers, min(mostLandmarks, landmarkBytes/(20*int(b.size()+1))))
 	landmarks := make([]*hitting, slots)
 	for i := range landmarks {
 		landmarks[i] = &hitting{area: b.area}
@@ -300,7 +301,7 @@ func (b *bounding) byLandmarks(ctx context.Context) {
 			sites = sites[len(batch):]
 			b.solve(ctx, batch, landmarks)
 			if apart > 0 {
-				b.compareAround(ctx, landmarks[:len(batch)], uint32(2*apart))
+				b.compareAround(ctx, landmarks[:len(batch)], 2*apart)
 			}
 			b.sift()
 		}
@@ -325,18 +326,25 @@ func (b *bounding) solve(ctx context.Context, sites []uint32, landmarks []*hitti
 	})
 }
 
+// neighbour is a landmark and how many steps it is away.
+type neighbour struct {
+	landmark *hitting
+	steps    int
+}
+
 // compareAround compares the open states around landmarks with the nearest of them.
-func (b *bounding) compareAround(ctx context.Context, landmarks []*hitting, radius uint32) {
-	near := make(map[uint32][]*hitting)
+func (b *bounding) compareAround(ctx context.Context, landmarks []*hitting, radius int) {
+	near := make(map[uint32][]neighbour)
 	var states []uint32
 	walk := newWalk(b.area)
 	for _, p := range landmarks {
-		for _, at := range walk.around(p.goal.first, radius) {
+		walk.around(p.goal.first, radius)
+		for i, at := range walk.order {
 			if b.verdicts[at] == Undecided {
 				if near[at] == nil {
 					states = append(states, at)
 				}
-				near[at] = append(near[at], p)
+				near[at] = append(near[at], neighbour{p, walk.steps(i)})
 			}
 		}
 	}
@@ -345,10 +353,12 @@ func (b *bounding) compareAround(ctx context.Context, landmarks []*hitting, radi
 		ball := newBall(b.area)
 		return func(at uint32) {
 			ball.around(at)
-			for _, p := range near[at][:min(nearest, len(near[at]))] {
+			some := near[at]
+			slices.SortStableFunc(some, func(p, q neighbour) int { return p.steps - q.steps })
+			for _, p := range some[:min(nearest, len(some))] {
 				atStart, atX := interval{0, 1}, interval{0, 1}
-				atStart.lower, atX.lower = ball.compareUp(p)
-				atStart.upper, atX.upper = ball.compareDown(p)
+				atStart.lower, atX.lower = ball.compareUp(p.landmark)
+				atStart.upper, atX.upper = ball.compareDown(p.landmark)
 				if b.learn(at, atStart, atX); b.verdicts[at] != Undecided {
 					return
 				}
@@ -368,7 +378,8 @@ func (b *bounding) scatter(apart int) []uint32 {
 			continue
 		}
 		sites = append(sites, at)
-		for _, t := range walk.around(at, uint32(apart)) {
+		walk.around(at, apart)
+		for _, t := range walk.order {
 			covered.Set(t)
 		}
 	}
@@ -379,18 +390,18 @@ func (b *bounding) scatter(apart int) []uint32 {
 type walk struct {
 	*area
 	seen  sparse.Bitset
-	order []uint32
+	order []uint32 // what was found, nearest first
+	ends  []int    // where in the order the states end that are so many steps away
 }
 
 func newWalk(a *area) *walk { return &walk{area: a, seen: sparse.NewBitset(int(a.size()) + 1)} }
 
-// around returns the positions within radius steps of one, nearest first. They are valid until the
-// next call.
-func (w *walk) around(at, radius uint32) []uint32 {
+// around finds the positions within radius steps of one.
+func (w *walk) around(at uint32, radius int) {
 	for _, t := range w.order {
 		w.seen.Clear(t)
 	}
-	w.order = append(w.order[:0], at)
+	w.order, w.ends = append(w.order[:0], at), append(w.ends[:0], 1)
 	w.seen.Set(at)
 	add := func(t uint32) {
 		if !w.seen.Has(t) && t < w.size() {
@@ -399,16 +410,18 @@ func (w *walk) around(at, radius uint32) []uint32 {
 		}
 	}
 	g := w.graph()
-	for done := 0; radius > 0; radius-- {
-		end := len(w.order)
-		for ; done < end; done++ {
+	for done := 0; len(w.ends) <= radius; {
+		for end := len(w.order); done < end; done++ {
 			for _, t := range g.next(w.order[done]) {
 				add(t)
 			}
-			for _, t := range w.area.before.Of(w.order[done]) {
+			for _, t := range w.before.Of(w.order[done]) {
 				add(t)
 			}
 		}
+		w.ends = append(w.ends, len(w.order))
 	}
-	return w.order
 }
+
+// steps returns how many steps away what stands at a place of the order is.
+func (w *walk) steps(i int) int { return sort.SearchInts(w.ends, i+1) }

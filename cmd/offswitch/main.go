@@ -23,7 +23,11 @@
 //	theorem       applies: whether all of them hold; n: proved number of counted states (extended)
 //	              that training cannot reach; share: n/(n+1) where the theorem applies, else 0
 //	partial       whether the analysis was interrupted; its bounds are proved all the same
+//	critical      with --critical, each: state, index, and paper and extended: lower and upper bound of its
+//	              critical discount, 1 and 1 where there is none
 //	seconds       wall time
+//
+// and at several discounts offswitch.analyses/1: analyses, by discount; critical, partial, seconds.
 //
 // member and feasible print offswitch.member/1 and offswitch.feasible/1:
 //
