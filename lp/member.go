@@ -238,7 +238,8 @@ func (j *judge) exactTies() bool { return j.g.Margin == 0 || j.g.Weak != nil }
 
 // gaps compares every untaken choice of S_train with the taken one. It returns the gap between
 // different distributions that is smallest against its margin, and one pair of equal distributions,
-// if possible one that needs a margin; a Gap whose choices are equal stands for none. It sets the ties and the least gap of the answer.
+// if possible one that needs a margin; a Gap whose choices are equal stands for none. It sets the ties
+// and the least gap of the answer.
 func (j *judge) gaps(a *Answer, v *sparse.Solution) (worst, same Gap) {
 	g := &j.g
 	worst.Value = math.Inf(1)
