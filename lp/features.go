@@ -333,20 +333,6 @@ func (g *generation) add(missed []Gap, v *sparse.Solution, at []float64) bool {
 	return far
 }
 
-// outside returns the policy of a solution, in memory of the last cut where that is the same.
-func (g *generation) outside(v *sparse.Solution) []uint32 {
-	sigma := make([]uint32, len(v.Policy))
-	for s, c := range v.Policy {
-		if sigma[s] = c; c != sparse.None {
-			sigma[s] = g.choice[c]
-		}
-	}
-	if last := len(g.cuts) - 1; last >= 0 && slices.Equal(sigma, g.cuts[last].sigma) {
-		return g.cuts[last].sigma
-	}
-	return sigma
-}
-
 // row makes the row of a cut, of a weak choice or not, of what is spread, and clears that.
 func (g *generation) row(p *spread, weak bool) []float64 {
 	row := make([]float64, g.groups+2)
@@ -433,6 +419,20 @@ func sorted(x map[uint32]float64) []uint32 {
 	}
 	slices.Sort(keys)
 	return keys
+}
+
+// outside returns the policy of a solution, in memory of the last cut where that is the same.
+func (g *generation) outside(v *sparse.Solution) []uint32 {
+	sigma := make([]uint32, len(v.Policy))
+	for s, c := range v.Policy {
+		if sigma[s] = c; c != sparse.None {
+			sigma[s] = g.choice[c]
+		}
+	}
+	if last := len(g.cuts) - 1; last >= 0 && slices.Equal(sigma, g.cuts[last].sigma) {
+		return g.cuts[last].sigma
+	}
+	return sigma
 }
 
 // found judges the reward of w.

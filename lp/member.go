@@ -131,7 +131,7 @@ func (j *judge) tie(a *Answer, r *reward, v *sparse.Solution, worst Gap) {
 	c := j.certificate(check.MemberTie, r)
 	c.Values = j.pick(v.Values)
 	c.Tolerance = max(0, j.g.margin(worst.Untaken)-worst.Value) + 2*worst.Error
-	a.Why = j.within(a, c.Tolerance)
+	a.Why = j.believed(a, c.Tolerance)
 	if j.prove(a, Tie, c) {
 		a.Tolerance = c.Tolerance
 	}
@@ -174,7 +174,7 @@ func (j *judge) decide(a *Answer, r *reward, v *sparse.Solution) (worst Gap, dec
 		worst = same
 	case worst.Taken != worst.Untaken && worst.Value+worst.Error < j.g.margin(worst.Untaken):
 	default:
-		return worst, j.accept(a, r, v, c)
+		return worst, j.accept(a, r, v, worst.Error, c)
 	}
 	a.Violated = &worst
 	a.Why = fmt.Sprintf("in state %s, choice %s is worth %.6g less than it must be against %s",
@@ -186,52 +186,51 @@ func (j *judge) decide(a *Answer, r *reward, v *sparse.Solution) (worst Gap, dec
 	return worst, a.Verdict == No
 }
 
-// accept tries to prove a yes.
-func (j *judge) accept(a *Answer, r *reward, v *sparse.Solution, c *Certificate) bool {
-	a.Why = fmt.Sprintf("every untaken choice of S_train is worse by at least %.6g, or the same", a.LeastGap)
-	if math.IsInf(a.LeastGap, 1) {
-		a.Why = "no choice of S_train differs from the taken one"
-	}
+// accept tries to prove a yes, by values whose gaps are exact within some bound.
+func (j *judge) accept(a *Answer, r *reward, v *sparse.Solution, within float64, c *Certificate) bool {
+	a.Why = j.believed(a, within)
 	c.Kind = j.yes
-	if a.NumTies > 0 {
-		a.Why = j.within(a, a.Ties[0].Error)
-	}
 	if a.NumTies == 0 || !j.exactTies() {
-		return j.prove(a, Yes, c) && j.tied(a)
+		return j.prove(a, Yes, c) && j.tied(a, within)
 	}
 	sigma, keys := j.sigma(v), r.keys()
 	of := clusters(j.g.Model, j.relevantStates(), v.Values, keys)
 	likely := of != nil && j.plausible(a, v, sigma, of)
 	if likely {
 		if j.addClasses(c, sigma, of); j.prove(a, Yes, c) {
-			return j.tied(a)
+			return j.tied(a, within)
 		}
 	}
 	if !likely && j.restricted().NumBranches() > check.ExactBranches {
 		return false
 	}
 	j.addClasses(c, sigma, valueClasses(j.g.Model, j.relevantStates(), sigma, keys))
-	return j.prove(a, Yes, c) && j.tied(a)
+	return j.prove(a, Yes, c) && j.tied(a, within)
+}
+
+// believed says what values say that are exact within some bound.
+func (j *judge) believed(a *Answer, within float64) string {
+	switch {
+	case a.NumTies == 0 && math.IsInf(a.LeastGap, 1):
+		return "no choice of S_train differs from the taken one"
+	case a.NumTies == 0:
+		return fmt.Sprintf("every untaken choice of S_train is worse by at least %.6g, or the same", a.LeastGap)
+	case j.exactTies():
+		return fmt.Sprintf("%d untaken choices of S_train tie with the taken one within %.3g", a.NumTies, within)
+	}
+	return fmt.Sprintf("%d untaken choices of S_train come within %.3g of the margin", a.NumTies, within)
 }
 
 // tied says what the ties of a proved yes are.
-func (j *judge) tied(a *Answer) bool {
-	switch {
+func (j *judge) tied(a *Answer, within float64) bool {
+	switch a.Why = j.believed(a, within); {
 	case a.NumTies == 0:
 	case j.exactTies():
-		a.Why = j.within(a, a.Ties[0].Error) + ", and are proved to be no better"
+		a.Why += ", and are proved to be no better"
 	default:
-		a.Why = j.within(a, a.Ties[0].Error) + ", and are proved to keep it"
+		a.Why += ", and are proved to keep it"
 	}
 	return true
-}
-
-// within says how close the ties come.
-func (j *judge) within(a *Answer, error float64) string {
-	if j.exactTies() {
-		return fmt.Sprintf("%d untaken choices of S_train tie with the taken one within %.3g", a.NumTies, error)
-	}
-	return fmt.Sprintf("%d untaken choices of S_train come within %.3g of the margin", a.NumTies, error)
 }
 
 // exactTies reports whether choices that tie exactly may belong to a yes.
@@ -239,7 +238,8 @@ func (j *judge) exactTies() bool { return j.g.Margin == 0 || j.g.Weak != nil }
 
 // gaps compares every untaken choice of S_train with the taken one. It returns the gap between
 // different distributions that is smallest against its margin, and one pair of equal distributions,
-// if possible one that needs a margin; a Gap whose choices are equal stands for none. It sets the ties and the least gap of the answer.
+// if possible one that needs a margin; a Gap whose choices are equal stands for none. It sets the ties
+// and the least gap of the answer.
 func (j *judge) gaps(a *Answer, v *sparse.Solution) (worst, same Gap) {
 	g := &j.g
 	worst.Value = math.Inf(1)

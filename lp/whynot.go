@@ -46,7 +46,7 @@ const (
 
 // prices are about what the efforts cost a relevant branch, in units of 20 ns; to find these branches
 // costs one unit too.
-var prices = [...]int{truncate: 1, guess: 32, solve: 1024}
+var prices = [...]int{truncate: 1, guess: 64, solve: 256}
 
 // whyNotBudget is what WhyNot may spend unless it is to be thorough, in the same unit: some seconds. A
 // limit of time would make the result depend on the machine.

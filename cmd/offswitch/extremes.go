@@ -88,8 +88,8 @@ func (o *extremeOptions) depend(g *lp.GoalSet) error {
 // asked reports whether the flags ask for any extreme.
 func (o *extremeOptions) asked() bool { return o.maxMargin || len(o.ranges) > 0 }
 
-// askExtremes reports how far the goal set goes. Where only the ties of a range's label leave no reward,
-// it returns the condition that makes them.
+// askExtremes reports how far the goal set goes. The answer is the first that is proved. Where the ties of
+// a range's label leave no reward, it returns the condition that makes them.
 func (s *session) askExtremes(ctx context.Context, o extremeOptions, g lp.GoalSet, solver lp.Solver, r *goalSetReport) (a lp.Answer, ties *condition, err error) {
 	var of []lp.Feature
 	for _, name := range o.ranges {
@@ -110,12 +110,15 @@ func (s *session) askExtremes(ctx context.Context, o extremeOptions, g lp.GoalSe
 		}
 	}
 	for i, f := range of {
-		var least, greatest lp.Extreme
-		if a, least, greatest, err = lp.Range(ctx, g, f, solver); err != nil {
+		b, least, greatest, err := lp.Range(ctx, g, f, solver)
+		if err != nil {
 			return a, nil, err
 		}
-		if a.Verdict == lp.No {
-			return a, &condition{a.Certificate.Question.Constraints[len(g.Constraints)], "--range"}, nil
+		if b.Verdict == lp.No {
+			return b, &condition{b.Certificate.Question.Constraints[len(g.Constraints)], "--range"}, nil
+		}
+		if a.Verdict == lp.Undecided {
+			a = b
 		}
 		low := newBoundReport(least)
 		r.Extremes = append(r.Extremes, extremeReport{Of: f.Name, Least: &low, Greatest: newBoundReport(greatest)})
@@ -135,10 +138,10 @@ func (s *session) writeProofs(ctx context.Context, directory, name string, e lp.
 	if directory == "" {
 		return nil
 	}
-	if err := s.writeCertificate(ctx, filepath.Join(directory, name+"-attained"), e.Member); err != nil {
+	if err := s.writeCertificate(ctx, filepath.Join(directory, name+"-attained.npz"), e.Member); err != nil {
 		return err
 	}
-	return s.writeCertificate(ctx, filepath.Join(directory, name+"-limit"), e.Beyond)
+	return s.writeCertificate(ctx, filepath.Join(directory, name+"-limit.npz"), e.Beyond)
 }
 
 func newBoundReport(e lp.Extreme) boundReport {

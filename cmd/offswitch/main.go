@@ -133,8 +133,8 @@ func (s *session) ended() string {
 	return "interrupted"
 }
 
-// abandon ends the process after a while, with what is known of the answer. Most work watches the context. What does not, single passes
-// over a huge model, is left behind.
+// abandon ends the process after a while, with what is known of the answer. Most work watches the
+// context. What does not, single passes over a huge model, is left behind.
 func (s *session) abandon() {
 	if s.exit == nil {
 		return

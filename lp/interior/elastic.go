@@ -23,7 +23,7 @@ const (
 	offLeast  = 1e-10
 	offMost   = 1e-8
 	// centred is the barrier parameter, in units of the price, at which a solution counts as interior.
-	centred = 1e-7
+	centred = 1e-5
 	// A lower bound of the violation of provedShare of what it is proves it well enough to stop.
 	provedShare = 0.5
 	// toBoundary is how far a step may go on the way to the nearest bound.
