@@ -497,20 +497,35 @@ func (v *Visits) Critical(ctx context.Context, x uint32, precision float64, sens
 		return 1, 1
 	}
 	h := &hitting{area: newArea(v.m, 0).spread(v.before, inside, v.start, everywhere)}
-	at := func(discount float64) Verdict {
-		h.discount(discount)
-		return h.decide(ctx, h.position[x])
-	}
 	lower, upper = 0, 1
-	for next := 1 - precision; upper-lower > precision && ctx.Err() == nil; next = lower + (upper-lower)/2 {
-		switch at(next) {
-		case Counted:
-			upper = next
-		case NotCounted:
-			lower = next
+	// The logarithm of the count at both, as near as it is known. From 0 outward, because it takes long near
+	// 1, and then where a straight line between the two has its root.
+	below, above := math.Inf(-1), math.Inf(1)
+	aside := false
+	for next := 0.5; upper-lower > precision && ctx.Err() == nil; {
+		h.discount(next)
+		verdict := h.decide(ctx, h.position[x])
+		w := visits(next, h.start(), h.back())
+		excess := math.Log((w.lower + w.upper) / 2)
+		switch {
+		case verdict == Undecided && !aside:
+			aside = true // it may be the very discount
+			next -= precision / 3
+			continue
+		case verdict == Undecided || verdict == NotCounted && next >= 1-precision:
+			return max(lower, map[Verdict]float64{NotCounted: next}[verdict]), upper
+		case verdict == Counted:
+			upper, above, below = next, excess, below/2
 		default:
-			return lower, upper
+			lower, below, above = next, excess, above/2
 		}
+		switch next = lower + (upper-lower)*below/(below-above); {
+		case upper == 1:
+			next = min(lower+(1-lower)/2, 1-precision)
+		case math.IsNaN(next) || math.IsInf(below, 0):
+			next = lower + (upper-lower)/2
+		}
+		next = min(max(next, lower+precision/2), upper-precision/2)
 	}
 	return lower, upper
 }
