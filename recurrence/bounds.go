@@ -336,11 +336,15 @@ type neighbour struct {
 func (b *bounding) compareAround(ctx context.Context, landmarks []*hitting, radius int) {
 	near := make(map[uint32][]neighbour)
 	var states []uint32
+	open := sparse.NewBitset(int(b.size()))
+	for _, at := range b.open {
+		open.Set(at)
+	}
 	walk := newWalk(b.area)
 	for _, p := range landmarks {
 		walk.around(p.goal.first, radius)
 		for i, at := range walk.order {
-			if b.verdicts[at] == Undecided {
+			if open.Has(at) && b.verdicts[at] == Undecided {
 				if near[at] == nil {
 					states = append(states, at)
 				}

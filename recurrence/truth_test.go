@@ -302,7 +302,7 @@ func TestCountsAgainstTheTruth(t *testing.T) {
 				if rng.IntN(3) > 0 {
 					restore = recurrence.BoundMuch()
 				}
-				full := count(t, ctx, visits, recurrence.CountOptions{Discount: c.gamma, Workers: 1 + i%2})
+				full := count(t, ctx, visits, recurrence.CountOptions{Discount: c.gamma, Bounds: true, Workers: 1 + i%2})
 				if full.Partial {
 					t.Fatalf("%s: partial without a reason", c)
 				}
@@ -326,7 +326,7 @@ func TestCountsAgainstTheTruth(t *testing.T) {
 				}
 				x := rng.Uint32N(uint32(m.NumStates()))
 				for _, c.sense = range []recurrence.Sense{recurrence.Paper, recurrence.Extended} {
-					c.checkBounds(t, visits, truth, x)
+					c.checkBounds(t, visits, truth, full, x)
 					c.checkCritical(t, visits, truth, x)
 				}
 			}
@@ -358,7 +358,7 @@ func countSome(t *testing.T, v *recurrence.Visits, o recurrence.CountOptions, re
 	return count(t, ctx, v, o)
 }
 
-func (c *comparison) checkBounds(t *testing.T, visits *recurrence.Visits, truth *truth, x uint32) {
+func (c *comparison) checkBounds(t *testing.T, visits *recurrence.Visits, truth *truth, full *recurrence.Counts, x uint32) {
 	t.Helper()
 	w := 0.0
 	if c.reached.Has(x) {
@@ -368,8 +368,12 @@ func (c *comparison) checkBounds(t *testing.T, visits *recurrence.Visits, truth 
 	if err != nil {
 		t.Fatal(err)
 	}
-	if slack := truthTolerance * (1 + w); w < lower-slack || w > upper+slack {
+	slack := truthTolerance * (1 + w)
+	if w < lower-slack || w > upper+slack {
 		t.Fatalf("%s: state %d: W in [%v, %v], but it is %v", c, x, lower, upper, w)
+	}
+	if c.sense == recurrence.Extended && (w < full.Lower[x]-slack || w > full.Upper[x]+slack) {
+		t.Fatalf("%s: state %d: counting says W in [%v, %v], but it is %v", c, x, full.Lower[x], full.Upper[x], w)
 	}
 }
 
