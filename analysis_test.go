@@ -1,11 +1,17 @@
 package offswitch_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/csv"
 	"encoding/json"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
+
+	"codeberg.org/sbinet/npyio"
+	"gonum.org/v1/gonum/mat"
 
 	"offswitch"
 	"offswitch/recurrence"
@@ -333,5 +339,77 @@ func TestReportHasTheDocumentedShape(t *testing.T) {
 	}
 	if !json.Valid([]byte(out.String())) {
 		t.Error("not JSON")
+	}
+}
+
+// At several discounts the answers are those at each, and visit counts only grow.
+func TestAnalyzeAllIsAnalyzeAtEachDiscount(t *testing.T) {
+	for _, path := range []string{"testdata/worked.drn", "testdata/coinrun.umb"} {
+		q := offswitch.Question{Model: load(t, path)}
+		discounts := []float64{0.9, 0.3, 0.6, 0.999}
+		all, err := offswitch.AnalyzeAll(context.Background(), q, discounts, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(all) != len(discounts) {
+			t.Fatalf("%s: %d answers", path, len(all))
+		}
+		for i, a := range all {
+			q.Discount = a.Setting.Question.Discount
+			if i > 0 && q.Discount <= all[i-1].Setting.Question.Discount {
+				t.Errorf("%s: discount %v after %v", path, q.Discount, all[i-1].Setting.Question.Discount)
+			}
+			one := analyze(t, q)
+			if a.Paper != one.Paper || a.Extended != one.Extended || a.N != one.N || a.Applies != one.Applies || a.Recurrent != one.Recurrent {
+				t.Errorf("%s at %v: %+v and %+v count, alone %+v and %+v", path, q.Discount, a.Paper, a.Extended, one.Paper, one.Extended)
+			}
+		}
+	}
+}
+
+// What is written of the states is what the analysis says.
+func TestStatesAreWritten(t *testing.T) {
+	q := offswitch.Question{Model: load(t, "testdata/worked.drn"), Bounds: true}
+	all, err := offswitch.AnalyzeAll(context.Background(), q, []float64{0.6, 0.9}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text, array bytes.Buffer
+	if err := offswitch.WriteStatesCSV(&text, all); err != nil {
+		t.Fatal(err)
+	}
+	if err := offswitch.WriteStatesNPY(&array, all); err != nil {
+		t.Fatal(err)
+	}
+	lines, err := csv.NewReader(&text).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows mat.Dense
+	if err := npyio.Read(&array, &rows); err != nil {
+		t.Fatal(err)
+	}
+	if n, _ := rows.Dims(); n != len(lines)-1 || n != 2*len(all[0].Setting.Reach.Order) {
+		t.Fatalf("%d rows and %d lines for %d states", n, len(lines)-1, len(all[0].Setting.Reach.Order))
+	}
+	for i, line := range lines[1:] {
+		a := all[i/len(all[0].Setting.Reach.Order)]
+		s, err := q.Model.FindState(line[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if line[8] != a.Counts.Extended[s].String() || line[7] != a.Counts.Paper[s].String() {
+			t.Errorf("line %v: want %v and %v", line, a.Counts.Paper[s], a.Counts.Extended[s])
+		}
+		for column, text := range map[int]string{0: line[0], 1: line[2], 3: line[4], 4: line[5], 5: line[6]} {
+			if got := strconv.FormatFloat(rows.At(i, column), 'g', -1, 64); got != text {
+				t.Errorf("row %d, column %d: %s, but the line is %v", i, column, got, line)
+			}
+		}
+		lower, upper := rows.At(i, 4), rows.At(i, 5)
+		switch {
+		case lower > upper, line[8] == "counted" && lower < 1, line[8] == "not counted" && upper > 1:
+			t.Errorf("line %v", line)
+		}
 	}
 }

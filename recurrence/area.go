@@ -22,15 +22,39 @@ type area struct {
 	level    []uint32 // by distance, the first position that far; one more entry at the end
 	complete bool     // nothing was left out for being too far
 
-	choiceStart []uint32 // by position
-	branchStart []uint32 // by choice
-	target      []uint32 // by branch
-	probability []float64
-	before      Predecessors
+	rows
+	before Predecessors
 
 	// What one backup does to an error, and the most that rounding adds to it in one: it is at most
 	// γ·Σp, and each of its roundings at most a unit of that; the last term is more than any underflow.
 	modulus, rounding float64
+}
+
+// rows are choices and branches by state.
+type rows struct {
+	choiceStart []uint32 // by state
+	branchStart []uint32 // by choice
+	target      []uint32 // by branch
+	probability []float64
+}
+
+// best returns the greatest Σ p·value over the choices of a state, 0 without any.
+func (r *rows) best(value []float64, state uint32) float64 {
+	best := 0.0
+	ends := r.branchStart[r.choiceStart[state] : r.choiceStart[state+1]+1]
+	from := ends[0]
+	for _, to := range ends[1:] {
+		sum := 0.0
+		weights := r.probability[from:to]
+		for i, t := range r.target[from:to] {
+			sum += weights[i] * value[t]
+		}
+		if sum > best {
+			best = sum
+		}
+		from = to
+	}
+	return best
 }
 
 // everywhere is a depth that no state is beyond.
@@ -106,14 +130,14 @@ func stays(targets []uint32, inside sparse.Bitset) bool {
 func (a *area) write(inside sparse.Bitset) {
 	m := a.m
 	choices, branches := 0, 0
-	a.rows(inside, func(c uint32) {
+	a.eachRow(inside, func(c uint32) {
 		choices++
 		branches += len(m.Targets(c))
 	}, func() {})
 	a.choiceStart = append(make([]uint32, 0, len(a.states)+2), 0)
 	a.branchStart = append(make([]uint32, 0, choices+1), 0)
 	a.target, a.probability = make([]uint32, 0, branches), make([]float64, 0, branches)
-	a.rows(inside, func(c uint32) {
+	a.eachRow(inside, func(c uint32) {
 		lo, hi := m.Branches(c)
 		if m.Certain(c) {
 			hi = lo + 1
@@ -145,8 +169,8 @@ func (a *area) writeReturns(before *Predecessors, inside sparse.Bitset) {
 	}
 }
 
-// rows calls choice for each choice that the area has, and state at the end of each state.
-func (a *area) rows(inside sparse.Bitset, choice func(c uint32), state func()) {
+// eachRow calls choice for each choice that the area has, and state at the end of each state.
+func (a *area) eachRow(inside sparse.Bitset, choice func(c uint32), state func()) {
 	for _, s := range a.states {
 		lo, hi := a.m.Choices(s)
 		for c := lo; c < hi; c++ {

@@ -29,12 +29,10 @@ type ball struct {
 	gate   int   // index of the state that all from outside pass, -1 without one
 	closed bool  // nothing comes from outside, but through the gate
 
-	// The ball as a model of its own.
-	choiceStart, branchStart, target []uint32
-	probability                      []float64
-	value                            []float64 // by index; 1 at x
-	again                            float64   // at x, with T ≥ 1
-	far                              int       // index of what is too far, -1 where that is not in the ball, or counts as well
+	own   rows      // of the ball, by index
+	value []float64 // by index; 1 at x
+	again float64   // at x, with T ≥ 1
+	far   int       // index of what is too far, -1 where that is not in the ball, or counts as well
 }
 
 func newBall(a *area) *ball {
@@ -92,22 +90,24 @@ func (b *ball) gather(x, gate uint32, radius int) bool {
 	return b.closed
 }
 
+// write writes out the choices of the ball by index.
 func (b *ball) write() {
-	b.choiceStart, b.branchStart = append(b.choiceStart[:0], 0), append(b.branchStart[:0], 0)
-	b.target, b.probability = b.target[:0], b.probability[:0]
+	own, all := &b.own, &b.area.rows
+	own.choiceStart, own.branchStart = append(own.choiceStart[:0], 0), append(own.branchStart[:0], 0)
+	own.target, own.probability = own.target[:0], own.probability[:0]
 	for _, at := range b.states[:b.size] {
-		for c := b.area.choiceStart[at]; c < b.area.choiceStart[at+1]; c++ {
-			for e := b.area.branchStart[c]; e < b.area.branchStart[c+1]; e++ {
-				t := b.area.target[e]
+		for c := all.choiceStart[at]; c < all.choiceStart[at+1]; c++ {
+			for e := all.branchStart[c]; e < all.branchStart[c+1]; e++ {
+				t := all.target[e]
 				if b.local[t] == None {
 					b.local[t] = uint32(len(b.states))
 					b.states = append(b.states, t)
 				}
-				b.target, b.probability = append(b.target, b.local[t]), append(b.probability, b.area.probability[e])
+				own.target, own.probability = append(own.target, b.local[t]), append(own.probability, all.probability[e])
 			}
-			b.branchStart = append(b.branchStart, uint32(len(b.target)))
+			own.branchStart = append(own.branchStart, uint32(len(own.target)))
 		}
-		b.choiceStart = append(b.choiceStart, uint32(len(b.branchStart)-1))
+		own.choiceStart = append(own.choiceStart, uint32(len(own.branchStart)-1))
 	}
 	b.value = grow(b.value, len(b.states))
 }
@@ -172,23 +172,7 @@ func (b *ball) sweep() float64 {
 }
 
 // backup returns γ·max over choices of Σ p·value.
-func (b *ball) backup(at int) float64 {
-	best := 0.0
-	ends := b.branchStart[b.choiceStart[at] : b.choiceStart[at+1]+1]
-	from := ends[0]
-	for _, to := range ends[1:] {
-		sum := 0.0
-		weights := b.probability[from:to]
-		for i, t := range b.target[from:to] {
-			sum += weights[i] * b.value[t]
-		}
-		if sum > best {
-			best = sum
-		}
-		from = to
-	}
-	return b.gamma * best
-}
+func (b *ball) backup(at int) float64 { return b.gamma * b.own.best(b.value, uint32(at)) }
 
 // settle sweeps until hardly anything changes, with step after each sweep.
 func (b *ball) settle(step func()) {

@@ -11,13 +11,7 @@ func TestDominatorsAgainstTheDefinition(t *testing.T) {
 	rng := rand.New(rand.NewPCG(*pathSeed, 31))
 	for i := range 500 {
 		n := 1 + rng.IntN(30)
-		g := graph{choiceStart: []uint32{0}}
-		for range n {
-			for range rng.IntN(4) {
-				g.target = append(g.target, rng.Uint32N(uint32(n)))
-			}
-			g.choiceStart = append(g.choiceStart, uint32(len(g.target)))
-		}
+		g := randomGraph(rng, n)
 		var before Predecessors
 		before.transpose(g, 1, new(scratch))
 		got := dominators(&g, &before.graph)
@@ -68,13 +62,7 @@ func TestCyclesWithoutAState(t *testing.T) {
 	rng := rand.New(rand.NewPCG(*pathSeed, 32))
 	for i := range 300 {
 		n := 2 + rng.IntN(20)
-		g := graph{choiceStart: []uint32{0}}
-		for range n {
-			for range rng.IntN(4) {
-				g.target = append(g.target, rng.Uint32N(uint32(n)))
-			}
-			g.choiceStart = append(g.choiceStart, uint32(len(g.target)))
-		}
+		g := randomGraph(rng, n)
 		got := g.cyclesWithout(0)
 		reach := make([][]bool, n)
 		for s := 1; s < n; s++ {
@@ -100,4 +88,15 @@ func TestCyclesWithoutAState(t *testing.T) {
 			}
 		}
 	}
+}
+
+func randomGraph(rng *rand.Rand, n int) graph {
+	g := graph{choiceStart: []uint32{0}}
+	for range n {
+		for range rng.IntN(4) {
+			g.target = append(g.target, rng.Uint32N(uint32(n)))
+		}
+		g.choiceStart = append(g.choiceStart, uint32(len(g.target)))
+	}
+	return g
 }

@@ -210,24 +210,7 @@ func (h *hitting) residual(v *bounds) float64 {
 }
 
 // backup returns γ·max over choices of Σ p·value.
-func (h *hitting) backup(value []float64, at uint32) float64 {
-	best := 0.0
-	lo, hi := h.choiceStart[at], h.choiceStart[at+1]
-	ends := h.branchStart[lo : hi+1]
-	from := ends[0]
-	for _, to := range ends[1:] {
-		sum := 0.0
-		weights := h.probability[from:to]
-		for i, t := range h.target[from:to] {
-			sum += weights[i] * value[t]
-		}
-		if sum > best {
-			best = sum
-		}
-		from = to
-	}
-	return h.gamma * best
-}
+func (h *hitting) backup(value []float64, at uint32) float64 { return h.gamma * h.best(value, at) }
 
 // lower and upper return the bounds of the value at a position.
 func (h *hitting) lower(at uint32) float64 { return max(h.low.value[at]-h.drift(), 0) }
