@@ -228,7 +228,11 @@ func (g *generation) decide() error {
 func (g *generation) empty(y []float64) {
 	constraints, cuts := g.multipliers(y)
 	if c := g.refutation(g.g.question(), constraints, cuts); g.prove(&g.best, No, c) {
-		g.best.Why = fmt.Sprintf("no reward of these features agrees with all of S_train; pairs of choices that clash: %d", g.used) + g.overlap()
+		why := "no reward of these features meets the constraints"
+		if g.used > 0 {
+			why = fmt.Sprintf("no reward of these features agrees with all of S_train; pairs of choices that clash: %d", g.used)
+		}
+		g.best.Why = why + g.overlap()
 	}
 }
 
