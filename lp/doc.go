@@ -1,7 +1,7 @@
 // Package lp answers questions about training-compatible goal sets (Krakovna & Kramar, Definition
-// 6): is this reward in the set (Member), is there one at all under linear constraints (Feasible), by which
-// margin do the taken choices win at most (LargestMargin), and how far does the reward of a state go
-// (Range). A yes, a no or a tie comes with a certificate that package lp/check has accepted; anything
+// 6): is this reward in the set (Member), is there one at all under linear constraints (Feasible) and if
+// not, which conditions clash (WhyNot), by which margin do the taken choices win at most (LargestMargin),
+// and how far does the reward of a state go (Range). A yes, a no or a tie comes with a certificate that package lp/check has accepted; anything
 // else is undecided, with what is numerically believed.
 //
 // Rewards θ and values v of the goal set solve the linear system
@@ -22,5 +22,5 @@
 // take the place of the linear program: see GoalSet.Features.
 //
 // Encode makes the system a sparse Problem, WriteMPS writes it for other programs, and a Solver
-// solves it; packages lp/interior and lp/clp are solvers. Nothing that a solver says is believed.
+// solves it; packages lp/interior, lp/clp and lp/exec are solvers. Nothing that a solver says is believed.
 package lp

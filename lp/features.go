@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"sync"
@@ -227,7 +228,11 @@ func (g *generation) decide() error {
 func (g *generation) empty(y []float64) {
 	constraints, cuts := g.multipliers(y)
 	if c := g.refutation(g.g.question(), constraints, cuts); g.prove(&g.best, No, c) {
-		g.best.Why = fmt.Sprintf("no reward of these features agrees with all of S_train; pairs of choices that clash: %d", g.used) + g.overlap()
+		why := "no reward of these features meets the constraints"
+		if g.used > 0 {
+			why = fmt.Sprintf("no reward of these features agrees with all of S_train; pairs of choices that clash: %d", g.used)
+		}
+		g.best.Why = why + g.overlap()
 	}
 }
 
@@ -399,26 +404,17 @@ func (g *generation) refutation(q check.Question, constraints, cuts []float64) *
 	for a, x := range pairs {
 		total[a] += x
 	}
-	for _, a := range sorted(total) {
+	for _, a := range slices.Sorted(maps.Keys(total)) {
 		x := total[a]
 		if s := m.ChoiceState(a); x < 0 && !(g.g.Train.Has(s) && a == g.g.Policy[s]) {
 			continue // rounding
 		}
 		c.Choices, c.ChoiceY = append(c.Choices, a), append(c.ChoiceY, x)
 	}
-	for _, s := range sorted(ends) {
+	for _, s := range slices.Sorted(maps.Keys(ends)) {
 		c.Terminals, c.TerminalY = append(c.Terminals, s), append(c.TerminalY, ends[s])
 	}
 	return c
-}
-
-func sorted(x map[uint32]float64) []uint32 {
-	var keys []uint32
-	for k := range x {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 // outside returns the policy of a solution, in memory of the last cut where that is the same.

@@ -40,13 +40,14 @@ func Member(ctx context.Context, g GoalSet, theta []float64) (Answer, error) {
 
 // judge decides about rewards of one goal set.
 type judge struct {
-	g        GoalSet
-	yes      check.Kind // kind of certificate for a yes
-	relevant sparse.Bitset
-	states   []uint32 // those that matter
-	answer   Answer   // what all answers have in common
-	model    *sparse.MDP
-	rows     rowKeys
+	g         GoalSet
+	yes       check.Kind // kind of certificate for a yes
+	relevant  sparse.Bitset
+	states    []uint32 // those that matter
+	answer    Answer   // what all answers have in common
+	model     *sparse.MDP
+	rows      rowKeys
+	exactTies bool // some tie that gaps found needs no margin, so that it may belong to a yes
 }
 
 func newJudge(g GoalSet, yes check.Kind) *judge {
@@ -190,7 +191,7 @@ func (j *judge) decide(a *Answer, r *reward, v *sparse.Solution) (worst Gap, dec
 func (j *judge) accept(a *Answer, r *reward, v *sparse.Solution, within float64, c *Certificate) bool {
 	a.Why = j.believed(a, within)
 	c.Kind = j.yes
-	if a.NumTies == 0 || !j.exactTies() {
+	if a.NumTies == 0 || !j.exactTies {
 		return j.prove(a, Yes, c) && j.tied(a, within)
 	}
 	sigma, keys := j.sigma(v), r.keys()
@@ -215,7 +216,7 @@ func (j *judge) believed(a *Answer, within float64) string {
 		return "no choice of S_train differs from the taken one"
 	case a.NumTies == 0:
 		return fmt.Sprintf("every untaken choice of S_train is worse by at least %.6g, or the same", a.LeastGap)
-	case j.exactTies():
+	case j.exactTies:
 		return fmt.Sprintf("%d untaken choices of S_train tie with the taken one within %.3g", a.NumTies, within)
 	}
 	return fmt.Sprintf("%d untaken choices of S_train come within %.3g of the margin", a.NumTies, within)
@@ -225,16 +226,13 @@ func (j *judge) believed(a *Answer, within float64) string {
 func (j *judge) tied(a *Answer, within float64) bool {
 	switch a.Why = j.believed(a, within); {
 	case a.NumTies == 0:
-	case j.exactTies():
+	case j.exactTies:
 		a.Why += ", and are proved to be no better"
 	default:
 		a.Why += ", and are proved to keep it"
 	}
 	return true
 }
-
-// exactTies reports whether choices that tie exactly may belong to a yes.
-func (j *judge) exactTies() bool { return j.g.Margin == 0 || j.g.Weak != nil }
 
 // gaps compares every untaken choice of S_train with the taken one. It returns the gap between
 // different distributions that is smallest against its margin, and one pair of equal distributions,
@@ -245,7 +243,7 @@ func (j *judge) gaps(a *Answer, v *sparse.Solution) (worst, same Gap) {
 	worst.Value = math.Inf(1)
 	a.LeastGap = math.Inf(1)
 	least := math.Inf(1) // of what a gap exceeds its margin by
-	a.Ties, a.NumTies = nil, 0
+	a.Ties, a.NumTies, j.exactTies = nil, 0, false
 	scale := 0.0
 	for _, s := range j.states {
 		scale = max(scale, math.Abs(v.Values[s]))
@@ -278,6 +276,7 @@ func (j *judge) gaps(a *Answer, v *sparse.Solution) (worst, same Gap) {
 			}
 			if near {
 				a.NumTies++
+				j.exactTies = j.exactTies || margin == 0
 				if len(a.Ties) < MaxTies {
 					a.Ties = append(a.Ties, gap)
 				}

@@ -19,6 +19,8 @@ type Extreme struct {
 	Beyond *Certificate // proves Limit: that a goal set is empty; nil where Limit is infinite, or plain from the box
 }
 
+func unknownExtreme() Extreme { return Extreme{Value: math.NaN(), Limit: math.Inf(1)} }
+
 const (
 	// rangeTolerance is how close, in widths of the box, a value and its limit are brought.
 	rangeTolerance = 1e-6
@@ -37,12 +39,47 @@ const (
 var retreats = []float64{0, 1e-10, 1e-9, 1e-8, 1e-6, 1e-4, 1e-2, 0.1}
 
 // LargestMargin finds the largest margin with which a goal set is not empty; g.Margin is the least that
-// counts. The answer's verdict is whether there is any, and its reward the one that keeps the margin.
-// With features it takes one discounted solve for each of some dozens of rewards; otherwise it is up
-// to the solver, which is asked a few times. Errors are those of Feasible.
+// counts. Untaken choices with the distribution of the taken one, which no reward tells apart, are taken
+// to be weak. The answer's verdict is whether there is any margin, and its reward the one that keeps the
+// largest. With features it takes one discounted solve for each of some dozens of rewards; otherwise it is
+// up to the solver, which is asked a few times. Errors are those of Feasible.
 func LargestMargin(ctx context.Context, g GoalSet, solver Solver) (Answer, Extreme, error) {
-	x := extremes{ctx: ctx, g: g, solver: solver, quantity: quantity{}}
-	return x.find()
+	if err := g.validate(); err != nil {
+		return Answer{}, unknownExtreme(), err
+	}
+	x := extremes{ctx: ctx, solver: solver}
+	var strict bool
+	if x.g, strict = g.weaken(); strict {
+		return x.find()
+	}
+	a, err := Feasible(ctx, x.g, solver)
+	e := unknownExtreme()
+	if x.attained(a, x.g, &e); a.Verdict == Yes {
+		a.Why = "S_train has no untaken choices that lead elsewhere, so that margins have no limit"
+	}
+	return a, e, err
+}
+
+// weaken returns the goal set in which those untaken choices of S_train are weak, too, that have the
+// distribution of the taken one, and whether others are not.
+func (g GoalSet) weaken() (weak GoalSet, strict bool) {
+	var rows rowKeys
+	m := g.Model
+	set := sparse.NewBitset(m.NumChoices())
+	for s := range g.Train.All() {
+		lo, hi := m.Choices(s)
+		for a := lo; a < hi; a++ {
+			switch {
+			case a == g.Policy[s]:
+			case g.weak(a) || rows.sameDistribution(m, a, g.Policy[s]):
+				set.Set(a)
+			default:
+				strict = true
+			}
+		}
+	}
+	g.Weak = set
+	return g, strict
 }
 
 // Range finds the least and the greatest reward of a state, or the common reward of the states of a label,
@@ -127,20 +164,9 @@ func (x *extremes) find() (Answer, Extreme, error) {
 }
 
 func (x *extremes) proved() (Answer, Extreme, error) {
-	e := Extreme{Value: math.NaN(), Limit: math.Inf(1)}
+	e := unknownExtreme()
 	if err := x.g.validate(); err != nil {
 		return Answer{}, e, err
-	}
-	if x.quantity.name == "" {
-		same, differ := x.pairs()
-		if !differ || same.Taken != same.Untaken {
-			a, err := Feasible(x.ctx, x.g, x.solver)
-			if a.Verdict == Yes && err == nil {
-				e.Value, e.Member = x.g.Margin, a.Certificate
-				x.withoutChoice(&a, &e, same)
-			}
-			return a, e, err
-		}
 	}
 	if closed, _ := x.g.Closed(); closed && x.g.Features != nil {
 		return x.generate()
@@ -159,49 +185,6 @@ func (x *extremes) proved() (Answer, Extreme, error) {
 	}
 	err = x.prove(&a, &e, z)
 	return a, e, err
-}
-
-// pairs returns an untaken choice of S_train that is not weak and has the distribution of the taken one, if
-// there is any, and reports whether there is one that has another.
-func (x *extremes) pairs() (same Gap, differ bool) {
-	var rows rowKeys
-	m := x.g.Model
-	for s := range x.g.Train.All() {
-		lo, hi := m.Choices(s)
-		for a := lo; a < hi; a++ {
-			switch {
-			case a == x.g.Policy[s] || x.g.weak(a):
-			case rows.sameDistribution(m, a, x.g.Policy[s]):
-				return Gap{State: s, Taken: x.g.Policy[s], Untaken: a}, differ
-			default:
-				differ = true
-			}
-		}
-	}
-	return same, differ
-}
-
-// withoutChoice says what the largest margin is where none can be kept, or any.
-func (x *extremes) withoutChoice(a *Answer, e *Extreme, same Gap) {
-	m := x.g.Model
-	if same.Taken == same.Untaken {
-		a.Why = "S_train has no untaken choices, so that margins have no limit"
-		return
-	}
-	c := check.New(m, check.Infeasible, x.g.question())
-	c.Choices, c.ChoiceY = []uint32{same.Taken, same.Untaken}, []float64{-1, 1}
-	if same.Taken > same.Untaken {
-		c.Choices, c.ChoiceY = []uint32{same.Untaken, same.Taken}, []float64{1, -1}
-	}
-	c.ConstraintY = make([]float64, len(x.g.Constraints))
-	for d := range x.leeways() {
-		if c.Question.Margin = d; len(check.Check(m, c)) == 0 {
-			e.Limit, e.Beyond = d, c
-			break
-		}
-	}
-	a.Why = fmt.Sprintf("in state %s, choices %s and %s have the same distribution, so that there is no margin between them",
-		m.StateName(same.State), m.ActionName(same.Taken), m.ActionName(same.Untaken))
 }
 
 // optimum asks the solver for the extreme; ok is false when it does not find it, or there is none.
@@ -285,7 +268,7 @@ func (x *extremes) leeways() func(yield func(float64) bool) {
 
 // generate finds the extreme by constraint generation.
 func (x *extremes) generate() (Answer, Extreme, error) {
-	e := Extreme{Value: math.NaN(), Limit: math.Inf(1)}
+	e := unknownExtreme()
 	if x.cuts == nil {
 		f := &feasibility{judge: newJudge(x.g, check.Feasible), ctx: x.ctx, solver: x.solver}
 		f.best = f.answer

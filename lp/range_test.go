@@ -128,10 +128,10 @@ func TestLargestMarginAgainstTheWholeSystem(t *testing.T) {
 			margin float64
 			wrong  lp.Verdict
 		}{{e.Value, lp.No}, {e.Limit*(1+1e-3) + 1e-3, lp.Yes}} {
-			if math.IsNaN(x.margin) || math.IsInf(x.margin, 0) {
+			if math.IsNaN(x.margin) || math.IsInf(x.margin, 0) || e.Member == nil {
 				continue
 			}
-			h := g
+			h, _ := goalSet(t, g.Model, e.Member.Question) // with weak choices
 			h.Margin = x.margin
 			system, err := lp.Encode(h)
 			if err != nil {

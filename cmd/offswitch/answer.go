@@ -229,6 +229,9 @@ func (r *goalSetReport) write(w io.Writer, m *sparse.MDP, frontier []uint32) err
 	for _, v := range r.Unproved {
 		fmt.Fprintf(w, "unproved   %s\n", v)
 	}
+	if r.Partial && r.Verdict != lp.Undecided.String() {
+		fmt.Fprintln(w, "partial    interrupted or out of time before the rest was found")
+	}
 	return nil
 }
 

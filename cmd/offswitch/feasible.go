@@ -35,8 +35,9 @@ not count.
 
 With --features rewards depend on these labels and states alone: states that have the same ones have
 the same reward, and states that have none get 0. This goes for millions of states and about a hundred
-features. --margin max finds by how much training can be better at most, --range the least and the
-greatest reward of a state, or of a label's states together; each is proved from both sides.
+features. --margin max finds by how much training can be better at most than choices that lead
+elsewhere, --range the least and the greatest reward of a state, or of a label's states together; each
+is proved from both sides.
 
 Exit code 0: there is one. 1: there is none, and the answer names conditions and states seen in
 training that clash. 3: undecided.`,
