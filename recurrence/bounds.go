@@ -245,8 +245,9 @@ func (s *steps) pass(ctx context.Context) {
 	}
 }
 
-// settle learns what a small ball around a state says: first the one behind its gate, which says what its
-// way from the start is worth, and then one that goes further back, which may say more about the way around.
+// settle learns what a small ball around a state says: first the one behind its gate, which says what
+// its way from the start is worth, and then one that goes further back, which may say more about the
+// way around.
 func (s *steps) settle(near *ball, at uint32) {
 	if !s.needed.Has(at) {
 		return
