@@ -177,22 +177,26 @@ func (k *checker) question() {
 // region finds R, the states that matter, and β.
 func (k *checker) region() {
 	k.relevant = k.train.Clone()
-	stack := append([]uint32(nil), k.c.Question.Train...)
-	sum := 1.0
-	for len(stack) > 0 {
-		s := stack[len(stack)-1]
-		stack = stack[:len(stack)-1]
-		lo, hi := k.m.Choices(s)
+	queue := append([]uint32(nil), k.c.Question.Train...) // its order is near that of an explored model's states
+	sum, certain := 1.0, k.m.Deterministic()
+	for head := 0; head < len(queue); head++ {
+		successors := k.m.Successors(queue[head])
+		k.branches += len(successors)
+		for _, t := range successors {
+			if !k.relevant.Has(t) {
+				k.relevant.Set(t)
+				queue = append(queue, t)
+			}
+		}
+		if certain { // all probabilities are 1
+			continue
+		}
+		lo, hi := k.m.Choices(queue[head])
 		for a := lo; a < hi; a++ {
 			row := point(0)
 			from, to := k.m.Branches(a)
-			k.branches += int(to - from)
 			for b := from; b < to; b++ {
 				row = row.add(point(k.m.Probability(b)))
-				if t := k.m.Target(b); !k.relevant.Has(t) {
-					k.relevant.Set(t)
-					stack = append(stack, t)
-				}
 			}
 			sum = max(sum, row.hi())
 		}
