@@ -48,6 +48,9 @@ const (
 // costs one unit too.
 var prices = [...]int{truncate: 1, guess: 64, solve: 256}
 
+// generating is the price of constraint generation, which features take: dozens of discounted solves.
+const generating = 1024
+
 // whyNotBudget is what WhyNot may spend unless it is to be thorough, in the same unit: some seconds. A
 // limit of time would make the result depend on the machine.
 const whyNotBudget = 1 << 28
@@ -169,7 +172,7 @@ func (w *whyNot) narrow(conditions []condition, efforts ...effort) Verdict {
 	branches := w.branches(relevant)
 	w.budget -= branches
 	for _, e := range efforts {
-		if !w.spend(branches * prices[e]) {
+		if !w.spend(branches * w.price(e)) {
 			return Undecided
 		}
 		a := w.try(conditions, g, relevant, e)
@@ -190,6 +193,14 @@ func (w *whyNot) spend(cost int) bool {
 	}
 	w.budget -= cost
 	return true
+}
+
+// price is what an effort costs a branch.
+func (w *whyNot) price(e effort) int {
+	if e > truncate && w.g.Features != nil {
+		return generating
+	}
+	return prices[e]
 }
 
 // branches returns the number of branches of a set of states.
@@ -318,7 +329,7 @@ func (w *whyNot) closedMember(conditions []condition, policy []uint32) bool {
 	if !w.follow(&g) {
 		return false
 	}
-	if !w.spend(w.branches(g.Relevant()) * prices[solve]) {
+	if !w.spend(w.branches(g.Relevant()) * w.price(solve)) {
 		return false
 	}
 	a, err := Feasible(w.ctx, g, w.solver)
