@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"offswitch/lp"
 	"offswitch/sparse"
@@ -119,4 +121,34 @@ func BenchmarkFeatures(b *testing.B) {
 			})
 		}
 	}
+}
+
+// featuresTable measures goal sets with 64 features, up to the largest size.
+func featuresTable(t *testing.T) string {
+	ctx := context.Background()
+	var b strings.Builder
+	fmt.Fprintln(&b, "| states | S_train | feasible | flip | range of a feature | its width, and what of it is not proved |")
+	fmt.Fprintln(&b, "|--:|--:|--:|--:|--:|--:|")
+	for states := 10_000; states <= *largest; states *= 10 {
+		g := featured(t, instanceOf(t, subjectOf(t, "slipgrid"), states, local), 64)
+		decide := func(g lp.GoalSet, want lp.Verdict) float64 {
+			start := time.Now()
+			if a, err := lp.Feasible(ctx, g, nil); err != nil || a.Verdict != want {
+				t.Fatal(a.Verdict, a.Why, err)
+			}
+			return time.Since(start).Seconds()
+		}
+		flipped := g
+		flipped.Policy = slices.Clone(g.Policy)
+		flip(&flipped)
+		fmt.Fprintf(&b, "| %d | %d | %.1f s | %.1f s |", g.Model.NumStates(), g.Train.Count(), decide(g, lp.Yes), decide(flipped, lp.No))
+		start := time.Now()
+		a, least, greatest, err := lp.Range(ctx, g, g.Features[2], nil)
+		if err != nil || a.Verdict != lp.Yes {
+			t.Fatal(a.Verdict, a.Why, err)
+		}
+		width, limit := greatest.Value-least.Value, greatest.Limit-least.Limit
+		fmt.Fprintf(&b, " %.1f s | %.4f, %.1g |\n", time.Since(start).Seconds(), width, limit-width)
+	}
+	return b.String()
 }

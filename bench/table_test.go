@@ -44,6 +44,8 @@ func TestTable(t *testing.T) {
 		{"certified", certifiedTable},
 		{"files", filesTable},
 		{"goals", goalSetTable},
+		{"member", memberTable},
+		{"features", featuresTable},
 	} {
 		if !wanted.MatchString(table.name) {
 			continue
