@@ -201,7 +201,12 @@ func (a *area) distances() []uint32 {
 
 // drift returns by how much rounding may have moved values away from the side of the solution on
 // which they were begun, however many backups there were.
-func (a *area) drift() float64 { return a.rounding / (1 - a.modulus) * (1 + 0x1p-50) }
+func (a *area) drift() float64 {
+	if !a.contracts() {
+		return 1
+	}
+	return a.rounding / (1 - a.modulus) * (1 + 0x1p-50)
+}
 
 // least returns an upper bound of what being some steps away from a goal is worth.
 func (a *area) least(steps uint32) float64 {
@@ -209,4 +214,4 @@ func (a *area) least(steps uint32) float64 {
 }
 
 // contracts reports whether a backup brings values closer together in spite of rows that exceed 1.
-func (a *area) contracts() bool { return a.modulus < 1 && !math.IsInf(a.drift(), 0) }
+func (a *area) contracts() bool { return a.modulus < 1 }

@@ -3,9 +3,6 @@ package recurrence
 import (
 	"context"
 	"slices"
-	"sort"
-	"sync"
-	"sync/atomic"
 
 	"offswitch/sparse"
 )
@@ -15,14 +12,6 @@ const (
 	levelBounds = 8
 	// levelPrecision is the precision of these, in units of 1-γ.
 	levelPrecision = 1e-2
-	// stepPasses is the most passes from the start outward.
-	stepPasses = 4
-	// landmarkBytes bounds the memory of the landmarks that are compared with at a time, and
-	// mostLandmarks their number.
-	landmarkBytes = 1 << 28
-	mostLandmarks = 32
-	// nearest is the number of landmarks that a state is compared with at a time.
-	nearest = 4
 )
 
 // Tests change these.
@@ -34,6 +23,86 @@ var (
 	// farApart is how far apart landmarks are at first.
 	farApart = 16
 )
+
+// byBounds decides what cycles left open: first in the paper's sense, end component by end
+// component, because a yes there is a yes over all policies too; then over all policies, because a
+// no there is a no in the paper's sense too; last, again in the paper's sense, for end components so
+// small that only what leads to them is looked at.
+func (c *counting) byBounds(ctx context.Context) {
+	open := make(map[uint32][]uint32) // by end component
+	var order, rest []uint32
+	for _, s := range c.reach.Order {
+		if k := c.components.Of[s]; k != None && c.out.Paper[s] == Undecided {
+			if open[k] == nil {
+				order = append(order, k)
+			}
+			open[k] = append(open[k], s)
+		}
+	}
+	small := slices.Clone(order)
+	for _, k := range order {
+		if ctx.Err() == nil && (len(open[k]) > fewStates || len(order) == 1) {
+			c.inComponent(ctx, k, open[k])
+		}
+	}
+	for _, s := range c.reach.Order {
+		if c.out.Extended[s] == Undecided {
+			rest = append(rest, s)
+		}
+	}
+	counted, _ := Interval(c.out.Extended)
+	c.bound(ctx, rest, c.reach.Reached, true, counted, func(s uint32, v Verdict) {
+		c.out.Extended[s] = v
+		if v == NotCounted {
+			c.out.Paper[s] = v
+		}
+	})
+	small = slices.DeleteFunc(small, func(k uint32) bool {
+		open[k] = slices.DeleteFunc(open[k], func(s uint32) bool { return c.out.Paper[s] != Undecided })
+		return len(open[k]) == 0 || len(open[k]) > fewStates
+	})
+	c.inSmallComponents(ctx, small, open)
+}
+
+// inComponent decides about states of an end component in the paper's sense. Where policies that are
+// not surely on the way to it gain nothing, that decides in both.
+func (c *counting) inComponent(ctx context.Context, k uint32, states []uint32) {
+	inside := c.region(k)
+	if !inside.Has(c.start) {
+		for _, s := range states {
+			c.out.Paper[s] = NotCounted
+		}
+		return
+	}
+	counted := 0
+	for _, s := range c.components.Members(k) {
+		if c.out.Paper[s] == Counted {
+			counted++
+		}
+	}
+	same := c.nothingElse(k, inside)
+	c.bound(ctx, states, inside, same, counted, func(s uint32, v Verdict) {
+		c.out.Paper[s] = v
+		if v == Counted || same {
+			c.out.Extended[s] = v
+		}
+	})
+}
+
+// nothingElse reports whether a choice that leaves a region has no hope at all of an end component.
+func (c *counting) nothingElse(k uint32, region sparse.Bitset) bool {
+	hope := new(Search).Backward(c.before, c.components.Members(k)...).Reached
+	for _, s := range c.reach.Order {
+		lo, hi := c.m.Choices(s)
+		for choice := lo; choice < hi; choice++ {
+			targets := c.m.Targets(choice)
+			if (!region.Has(s) || !stays(targets, region)) && slices.ContainsFunc(targets, hope.Has) {
+				return false
+			}
+		}
+	}
+	return true
+}
 
 // bounding decides visit counts of many states from certified bounds of h_x(start) and h_x(x), with
 // policies that stay inside.
@@ -177,255 +246,3 @@ func (b *bounding) byLevels(ctx context.Context) {
 	}
 	b.sift()
 }
-
-// bySteps bounds h from the start outward, state by state, from what is known of nearer states. Where
-// most open states lie behind gates it does so again, because what is known of a gate also says how
-// much there is to gain behind it by starting anew.
-func (b *bounding) bySteps(ctx context.Context) {
-	g := b.graph()
-	s := &steps{bounding: b, gates: dominators(&g, &b.area.before.graph), cycles: g.cyclesWithout(0), home: &hitting{area: b.area}}
-	s.home.solve(ctx, span{0, 1}, levelPrecision*(1-b.area.gamma))
-	for pass := 0; pass < stepPasses && ctx.Err() == nil && !b.enough(); pass++ {
-		s.asked, s.needed = sparse.NewBitset(int(b.size())), sparse.NewBitset(int(b.size()))
-		for _, at := range b.open {
-			s.asked.Set(at)
-			for gate := at; gate != None && !s.needed.Has(gate); gate = s.gates[gate] {
-				s.needed.Set(gate)
-			}
-		}
-		if pass == 0 {
-			s.needed.Fill(int(b.size()))
-		}
-		s.gated.Store(0)
-		s.pass(ctx)
-		b.sift()
-		if int(s.gated.Load()) < len(b.open)/2 {
-			return
-		}
-	}
-}
-
-// steps is one call of bySteps.
-type steps struct {
-	*bounding
-	asked  sparse.Bitset // open states
-	needed sparse.Bitset // states from whose bounds theirs may come
-	gates  []uint32
-	cycles []uint32
-	home   *hitting
-	gated  atomic.Int64 // open states that stay open behind a gate
-}
-
-func (s *steps) pass(ctx context.Context) {
-	balls := make([]*ball, s.workers)
-	for w := range balls {
-		balls[w] = newBall(s.area)
-	}
-	for d := range len(s.level) - 1 {
-		from, to := s.level[d], s.level[d+1]
-		if d > int(s.farthest) || ctx.Err() != nil {
-			return
-		}
-		s.report("steps", int(to), int(s.size()))
-		if to-from < uint32(4*s.workers) {
-			for at := from; at < to && ctx.Err() == nil; at++ {
-				s.settle(balls[0], at)
-			}
-			continue
-		}
-		var wait sync.WaitGroup
-		for w, near := range balls {
-			wait.Go(func() {
-				for i := uint32(w); i < to-from && ctx.Err() == nil; i += uint32(s.workers) {
-					s.settle(near, from+i)
-				}
-			})
-		}
-		wait.Wait()
-	}
-}
-
-// settle learns what a small ball around a state says: first the one behind its gate, which says what its
-// way from the start is worth, and then one that goes further back, which may say more about the way around.
-func (s *steps) settle(near *ball, at uint32) {
-	if !s.needed.Has(at) {
-		return
-	}
-	if near.behind(at, s.gates[at]) {
-		s.weigh(near, at)
-		if !s.asked.Has(at) || s.verdicts[at] != Undecided {
-			return
-		}
-		s.gated.Add(1)
-	}
-	near.around(at)
-	s.weigh(near, at)
-}
-
-func (s *steps) weigh(near *ball, at uint32) {
-	atStart, atX := interval{0, 1}, interval{0, 1}
-	atStart.lower, atX.lower = near.stepUp(s.distance, s.known, s.home)
-	if near.gate >= 0 || s.asked.Has(at) && compare(s.area.gamma, atStart, atX) != Counted {
-		atStart.upper, atX.upper = near.stepDown(s.known, s.cycles, s.home)
-	}
-	if at == 0 {
-		atStart = interval{1, 1}
-	}
-	if s.asked.Has(at) {
-		s.learn(at, atStart, atX)
-	} else {
-		s.note(at, atStart)
-	}
-}
-
-// byLandmarks solves for some of the open states, and compares those around them with them. The
-// landmarks stand closer together from round to round.
-func (b *bounding) byLandmarks(ctx context.Context) {
-	slots := max(b.workers, min(mostLandmarks, landmarkBytes/(20*int(b.size()+1))))
-	landmarks := make([]*hitting, slots)
-	for i := range landmarks {
-		landmarks[i] = &hitting{area: b.area}
-	}
-	for apart := farApart; len(b.open) > 0 && ctx.Err() == nil && !b.enough(); apart /= 2 {
-		sites := b.open
-		if apart > 0 {
-			sites = b.scatter(apart)
-			if 2*len(sites) > len(b.open) {
-				apart, sites = 0, b.open
-			}
-		}
-		sites = slices.Clone(sites)
-		for len(sites) > 0 && ctx.Err() == nil && !b.enough() {
-			sites = slices.DeleteFunc(sites, func(at uint32) bool { return b.verdicts[at] != Undecided })
-			batch := sites[:min(slots, len(sites))]
-			sites = sites[len(batch):]
-			b.solve(ctx, batch, landmarks)
-			if apart > 0 {
-				b.compareAround(ctx, landmarks[:len(batch)], 2*apart)
-			}
-			b.sift()
-		}
-		if apart == 0 {
-			return
-		}
-	}
-}
-
-// solve makes landmarks of states, and decides about them.
-func (b *bounding) solve(ctx context.Context, sites []uint32, landmarks []*hitting) {
-	index := make([]uint32, len(sites))
-	for i := range index {
-		index[i] = uint32(i)
-	}
-	b.each(ctx, "landmarks", index, 1, func() func(uint32) {
-		return func(i uint32) {
-			h, x := landmarks[i], sites[i]
-			h.decide(ctx, x)
-			b.learn(x, h.start(), h.back())
-		}
-	})
-}
-
-// neighbour is a landmark and how many steps it is away.
-type neighbour struct {
-	landmark *hitting
-	steps    int
-}
-
-// compareAround compares the open states around landmarks with the nearest of them.
-func (b *bounding) compareAround(ctx context.Context, landmarks []*hitting, radius int) {
-	near := make(map[uint32][]neighbour)
-	var states []uint32
-	open := sparse.NewBitset(int(b.size()))
-	for _, at := range b.open {
-		open.Set(at)
-	}
-	walk := newWalk(b.area)
-	for _, p := range landmarks {
-		walk.around(p.goal.first, radius)
-		for i, at := range walk.order {
-			if open.Has(at) && b.verdicts[at] == Undecided {
-				if near[at] == nil {
-					states = append(states, at)
-				}
-				near[at] = append(near[at], neighbour{p, walk.steps(i)})
-			}
-		}
-	}
-	slices.Sort(states)
-	b.each(ctx, "comparisons", states, 16, func() func(uint32) {
-		ball := newBall(b.area)
-		return func(at uint32) {
-			ball.around(at)
-			some := near[at]
-			slices.SortStableFunc(some, func(p, q neighbour) int { return p.steps - q.steps })
-			for _, p := range some[:min(nearest, len(some))] {
-				atStart, atX := interval{0, 1}, interval{0, 1}
-				atStart.lower, atX.lower = ball.compareUp(p.landmark)
-				atStart.upper, atX.upper = ball.compareDown(p.landmark)
-				if b.learn(at, atStart, atX); b.verdicts[at] != Undecided {
-					return
-				}
-			}
-		}
-	})
-}
-
-// scatter returns open states of which no two are less than apart steps from each other, such that
-// every other open state is that near to one.
-func (b *bounding) scatter(apart int) []uint32 {
-	walk := newWalk(b.area)
-	covered := sparse.NewBitset(int(b.size()) + 1)
-	var sites []uint32
-	for _, at := range b.open {
-		if covered.Has(at) {
-			continue
-		}
-		sites = append(sites, at)
-		walk.around(at, apart)
-		for _, t := range walk.order {
-			covered.Set(t)
-		}
-	}
-	return sites
-}
-
-// walk finds what is near a state, along branches and against them.
-type walk struct {
-	*area
-	seen  sparse.Bitset
-	order []uint32 // what was found, nearest first
-	ends  []int    // where in the order the states end that are so many steps away
-}
-
-func newWalk(a *area) *walk { return &walk{area: a, seen: sparse.NewBitset(int(a.size()) + 1)} }
-
-// around finds the positions within radius steps of one.
-func (w *walk) around(at uint32, radius int) {
-	for _, t := range w.order {
-		w.seen.Clear(t)
-	}
-	w.order, w.ends = append(w.order[:0], at), append(w.ends[:0], 1)
-	w.seen.Set(at)
-	add := func(t uint32) {
-		if !w.seen.Has(t) && t < w.size() {
-			w.seen.Set(t)
-			w.order = append(w.order, t)
-		}
-	}
-	g := w.graph()
-	for done := 0; len(w.ends) <= radius; {
-		for end := len(w.order); done < end; done++ {
-			for _, t := range g.next(w.order[done]) {
-				add(t)
-			}
-			for _, t := range w.before.Of(w.order[done]) {
-				add(t)
-			}
-		}
-		w.ends = append(w.ends, len(w.order))
-	}
-}
-
-// steps returns how many steps away what stands at a place of the order is.
-func (w *walk) steps(i int) int { return sort.SearchInts(w.ends, i+1) }

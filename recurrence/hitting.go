@@ -36,13 +36,14 @@ type bounds struct {
 // window is the most layers that a front goes back.
 const window = 24
 
-// solve solves for a goal until values are no further from a solution than precision, or as near as rounding allows. It
-// reports whether it got there before the context ended; lower bounds are valid in any case.
+// solve solves for a goal until values are no further from a solution than precision, or as near as
+// rounding allows. It reports whether it got there before the context ended; bounds hold in any case.
 //
-// A sweep in place, nearest to the goal first, would be enough if all went as planned. What slips goes to states
-// further out, which sweeps know from before only; from sweep to sweep that corrects a few layers more. So
-// each layer, once swept, makes the layers before it be swept again, back to where that changes
-// nothing, and then forth again. One or two rounds of that do what takes hundreds of sweeps otherwise.
+// A sweep in place, nearest to the goal first, would be enough if all went as planned. What slips goes
+// to states further out, of which a sweep knows what the one before it found; from sweep to sweep that
+// corrects a few layers more. So each layer, once swept, makes those before it be swept again, back to
+// where that changes nothing, and then forth again. One or two rounds of that do what takes hundreds
+// of plain sweeps.
 func (h *hitting) solve(ctx context.Context, goal span, precision float64) bool {
 	h.goal = goal
 	h.low = bounds{value: grow(h.low.value, int(h.size())+1), off: 1}
@@ -68,8 +69,8 @@ func (h *hitting) decide(ctx context.Context, x uint32) Verdict {
 	return v
 }
 
-// narrow solves for x, at first to a precision in units of 1-γ and then to others, until its bounds are
-// enough or it takes a larger area or less rounding to get better ones.
+// narrow solves for x, at first to a precision in units of 1-γ and then to others, until its bounds
+// are enough or it takes a larger area or less rounding to get better ones.
 func (h *hitting) narrow(ctx context.Context, x uint32, precision float64, enough func() bool) {
 	precision *= 1 - h.gamma
 	for ok := h.solve(ctx, span{x, x + 1}, precision); !enough() && ok; ok = h.refine(ctx, precision) {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -323,86 +322,6 @@ func (c *counting) each(ctx context.Context, stage string, states []uint32, bloc
 	wait.Wait()
 }
 
-// byBounds decides what cycles left open: first in the paper's sense, end component by end
-// component, because a yes there is a yes over all policies too; then over all policies, because a
-// no there is a no in the paper's sense too; last, again in the paper's sense, for end components so
-// small that only what leads to them is looked at.
-func (c *counting) byBounds(ctx context.Context) {
-	open := make(map[uint32][]uint32) // by end component
-	var order, rest []uint32
-	for _, s := range c.reach.Order {
-		if k := c.components.Of[s]; k != None && c.out.Paper[s] == Undecided {
-			if open[k] == nil {
-				order = append(order, k)
-			}
-			open[k] = append(open[k], s)
-		}
-	}
-	small := slices.Clone(order)
-	for _, k := range order {
-		if ctx.Err() == nil && (len(open[k]) > fewStates || len(order) == 1) {
-			c.inComponent(ctx, k, open[k])
-		}
-	}
-	for _, s := range c.reach.Order {
-		if c.out.Extended[s] == Undecided {
-			rest = append(rest, s)
-		}
-	}
-	counted, _ := Interval(c.out.Extended)
-	c.bound(ctx, rest, c.reach.Reached, true, counted, func(s uint32, v Verdict) {
-		c.out.Extended[s] = v
-		if v == NotCounted {
-			c.out.Paper[s] = v
-		}
-	})
-	small = slices.DeleteFunc(small, func(k uint32) bool {
-		open[k] = slices.DeleteFunc(open[k], func(s uint32) bool { return c.out.Paper[s] != Undecided })
-		return len(open[k]) == 0 || len(open[k]) > fewStates
-	})
-	c.inSmallComponents(ctx, small, open)
-}
-
-// inComponent decides about states of an end component in the paper's sense. Where policies that are
-// not surely on the way to it gain nothing, that decides in both.
-func (c *counting) inComponent(ctx context.Context, k uint32, states []uint32) {
-	inside := c.region(k)
-	if !inside.Has(c.start) {
-		for _, s := range states {
-			c.out.Paper[s] = NotCounted
-		}
-		return
-	}
-	counted := 0
-	for _, s := range c.components.Members(k) {
-		if c.out.Paper[s] == Counted {
-			counted++
-		}
-	}
-	same := c.nothingElse(k, inside)
-	c.bound(ctx, states, inside, same, counted, func(s uint32, v Verdict) {
-		c.out.Paper[s] = v
-		if v == Counted || same {
-			c.out.Extended[s] = v
-		}
-	})
-}
-
-// nothingElse reports whether a choice that leaves a region has no hope at all of an end component.
-func (c *counting) nothingElse(k uint32, region sparse.Bitset) bool {
-	hope := new(Search).Backward(c.before, c.components.Members(k)...).Reached
-	for _, s := range c.reach.Order {
-		lo, hi := c.m.Choices(s)
-		for choice := lo; choice < hi; choice++ {
-			targets := c.m.Targets(choice)
-			if (!region.Has(s) || !stays(targets, region)) && slices.ContainsFunc(targets, hope.Has) {
-				return false
-			}
-		}
-	}
-	return true
-}
-
 // region returns the reachable states from which an end component is reached almost surely.
 func (v *Visits) region(component uint32) sparse.Bitset {
 	target := sparse.NewBitset(v.m.NumStates())
@@ -497,20 +416,35 @@ func (v *Visits) Critical(ctx context.Context, x uint32, precision float64, sens
 		return 1, 1
 	}
 	h := &hitting{area: newArea(v.m, 0).spread(v.before, inside, v.start, everywhere)}
-	at := func(discount float64) Verdict {
-		h.discount(discount)
-		return h.decide(ctx, h.position[x])
-	}
 	lower, upper = 0, 1
-	for next := 1 - precision; upper-lower > precision && ctx.Err() == nil; next = lower + (upper-lower)/2 {
-		switch at(next) {
-		case Counted:
-			upper = next
-		case NotCounted:
-			lower = next
+	// The logarithm of the count at both, as near as it is known. From 0 outward, because it takes long near
+	// 1, and then where a straight line between the two has its root.
+	below, above := math.Inf(-1), math.Inf(1)
+	aside := false
+	for next := 0.5; upper-lower > precision && ctx.Err() == nil; {
+		h.discount(next)
+		verdict := h.decide(ctx, h.position[x])
+		w := visits(next, h.start(), h.back())
+		excess := math.Log((w.lower + w.upper) / 2)
+		switch {
+		case verdict == Undecided && !aside:
+			aside = true // it may be the very discount
+			next -= precision / 3
+			continue
+		case verdict == Undecided || verdict == NotCounted && next >= 1-precision:
+			return max(lower, map[Verdict]float64{NotCounted: next}[verdict]), upper
+		case verdict == Counted:
+			upper, above, below = next, excess, below/2
 		default:
-			return lower, upper
+			lower, below, above = next, excess, above/2
 		}
+		switch next = lower + (upper-lower)*below/(below-above); {
+		case upper == 1:
+			next = min(lower+(1-lower)/2, 1-precision)
+		case math.IsNaN(next) || math.IsInf(below, 0):
+			next = lower + (upper-lower)/2
+		}
+		next = min(max(next, lower+precision/2), upper-precision/2)
 	}
 	return lower, upper
 }
