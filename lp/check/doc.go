@@ -14,7 +14,8 @@
 //
 // Where a question lists a as weak, 0 takes the place of ε, here and in everything below. A question may name
 // features, labels or states. Then rewards depend on these alone: states that have the same features
-// have the same reward, and states that have none have reward 0, whatever the box.
+// have the same reward, and states that have none have reward 0. That goes also for states whose reward a
+// constraint's label ties to one of these, and it goes whatever the box.
 //
 // With ε = 0 this says that π(s) is optimal at every s in S_train. Probabilities, γ, ε, the box and
 // the numbers of the constraints are the real numbers that their float64 denote; a row need not

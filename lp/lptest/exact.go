@@ -132,14 +132,15 @@ func (e *Exact) Allowed() bool {
 			return false
 		}
 	}
+	zero := e.featureless(matters)
 	common := make(map[string]*big.Rat) // rewards of states with the same features
 	for s, x := range e.theta {
 		if e.g.Features != nil && matters[s] {
 			key := e.features(uint32(s))
-			if common[key] != nil && common[key].Cmp(x) != 0 || key == "" && x.Sign() != 0 {
+			if common[key] != nil && common[key].Cmp(x) != 0 || zero[s] && x.Sign() != 0 {
 				return false
 			}
-			if common[key] = x; key == "" {
+			if common[key] = x; zero[s] {
 				continue // whatever the box
 			}
 		}
@@ -148,6 +149,38 @@ func (e *Exact) Allowed() bool {
 		}
 	}
 	return true
+}
+
+// featureless returns which of some states have reward 0 because they have no features, or have to
+// have the reward of one that has none.
+func (e *Exact) featureless(matters []bool) []bool {
+	zero := make([]bool, len(matters))
+	if e.g.Features == nil {
+		return zero
+	}
+	for range matters {
+		same := map[string]bool{"": true} // features of such states
+		for s := range matters {
+			if matters[s] && zero[s] {
+				same[e.features(uint32(s))] = true
+			}
+		}
+		for s := range matters {
+			zero[s] = zero[s] || matters[s] && same[e.features(uint32(s))]
+		}
+		for i := range e.g.Constraints {
+			for _, t := range e.g.Constraints[i].Terms {
+				tied := false
+				for s := range t.Label.All() {
+					tied = tied || zero[s]
+				}
+				for s := range t.Label.All() {
+					zero[s] = tied
+				}
+			}
+		}
+	}
+	return zero
 }
 
 // features returns the names of a state's features.
