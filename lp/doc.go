@@ -1,8 +1,8 @@
 // Package lp answers questions about training-compatible goal sets (Krakovna & Kramar, Definition
 // 6): is this reward in the set (Member), is there one at all under linear constraints (Feasible) and if
 // not, which conditions clash (WhyNot), by which margin do the taken choices win at most (LargestMargin),
-// and how far does the reward of a state go (Range). A yes, a no or a tie comes with a certificate that package lp/check has accepted; anything
-// else is undecided, with what is numerically believed.
+// and how far does the reward of a state go (Range). A yes, a no or a tie comes with a certificate that
+// package lp/check has accepted; anything else is undecided, with what is numerically believed.
 //
 // Rewards θ and values v of the goal set solve the linear system
 //

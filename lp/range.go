@@ -421,7 +421,9 @@ func (g *generation) maximise(q quantity) (optimum, error) {
 		value := 0.0
 		switch {
 		case q.name == "":
-			value = g.least
+			if value = g.least; !far { // but for rounding, every pair keeps the margin asked for
+				value = max(value, r.x[g.margin()])
+			}
 		case far:
 			value = math.Inf(-1)
 		case cost != nil:
