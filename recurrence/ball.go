@@ -130,20 +130,23 @@ func (b *ball) fromBelow() {
 }
 
 // fromAbove sets the values to γ^distance. Beyond a ball without a gate x is one branch further than
-// the ball reaches; through a gate one further than that.
+// the ball reaches; through a gate, from beyond it or from within the ball, one further than that.
 func (b *ball) fromAbove() {
 	b.far = -1
-	v := 1.0
+	v, least := 1.0, 0.0
 	for k := range len(b.level) - 1 {
 		for i := b.level[k]; i < b.level[k+1]; i++ {
-			b.value[i] = v
+			b.value[i] = max(v, least)
+			if i == b.gate {
+				least = b.less(v)
+			}
 		}
 		v = b.less(v)
 	}
 	b.again = b.less(1)
 	switch {
 	case b.gate >= 0:
-		v = b.less(b.value[b.gate])
+		v = least
 	case b.closed:
 		v = 0
 	}
