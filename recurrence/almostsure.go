@@ -42,10 +42,8 @@ func (r *Structure) AlmostSure(target sparse.Bitset) sparse.Bitset {
 // closed reports whether no branch leads out of a set.
 func (r *Structure) closed(set sparse.Bitset) bool {
 	for s := range set.All() {
-		for _, t := range r.g.next(s) {
-			if !set.Has(t) {
-				return false
-			}
+		if !stays(r.g.next(s), set) {
+			return false
 		}
 	}
 	return true

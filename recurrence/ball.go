@@ -130,8 +130,9 @@ func (b *ball) fromBelow() {
 }
 
 // fromAbove sets the values to γ^distance. Beyond a ball without a gate x is one branch further than
-// the ball reaches; through a gate, from beyond it or from within the ball, one further than that.
-func (b *ball) fromAbove() {
+// the ball reaches; through a gate, from beyond it or from within the ball, one further than that. It
+// returns the value beyond the ball.
+func (b *ball) fromAbove() (beyond float64) {
 	b.far = -1
 	v, least := 1.0, 0.0
 	for k := range len(b.level) - 1 {
@@ -151,6 +152,7 @@ func (b *ball) fromAbove() {
 		v = 0
 	}
 	b.outside(func(uint32) float64 { return v })
+	return v
 }
 
 // less returns an upper bound of what the given one is a step earlier.
@@ -270,8 +272,8 @@ func (b *ball) compareUp(p *hitting) (atStart, atX float64) {
 		c = max(c, least*(1-0x1p-50))
 		b.outside(func(at uint32) float64 { return c * p.lower(at) })
 	})
-	if i := b.local[0]; i != None && int(i) < b.size {
-		return b.lower(b.startValue(i)), b.lower(b.again)
+	if value, ok := b.start(); ok {
+		return b.lower(value), b.lower(b.again)
 	}
 	return c * p.lower(0) * (1 - 0x1p-50), b.lower(b.again)
 }
@@ -279,9 +281,8 @@ func (b *ball) compareUp(p *hitting) (atStart, atX float64) {
 // compareDown is compareUp for upper bounds: outside the ball h_x ≤ c·h_p, if it is where one comes
 // in. p may be anywhere.
 func (b *ball) compareDown(p *hitting) (atStart, atX float64) {
-	b.fromAbove()
+	limit := b.fromAbove()
 	c := 1 / p.lowerAbove(b.states[0])
-	limit := b.outsideLimit()
 	bound := func() { b.outside(func(at uint32) float64 { return min(limit, c*p.upper(at)*(1+0x1p-50)) }) }
 	bound()
 	b.settle(func() {
@@ -292,23 +293,20 @@ func (b *ball) compareDown(p *hitting) (atStart, atX float64) {
 		c = min(c, most*(1+0x1p-50))
 		bound()
 	})
-	if i := b.local[0]; i != None && int(i) < b.size {
-		return b.upper(b.startValue(i)), b.upper(b.again)
+	if value, ok := b.start(); ok {
+		return b.upper(value), b.upper(b.again)
 	}
 	return c * p.upper(0) * (1 + 0x1p-50), b.upper(b.again)
 }
 
-// outsideLimit returns what fromAbove gives those outside.
-func (b *ball) outsideLimit() float64 {
-	if b.size == len(b.states) {
-		return 0
+// start returns the value at the start, E[γ^T] with T ≥ 1, if that is in the ball.
+func (b *ball) start() (value float64, ok bool) {
+	switch i := b.local[0]; {
+	case i == None || int(i) >= b.size:
+		return 0, false
+	case i == 0:
+		return b.again, true
+	default:
+		return b.value[i], true
 	}
-	return b.value[b.size]
-}
-
-func (b *ball) startValue(i uint32) float64 {
-	if i == 0 {
-		return b.again
-	}
-	return b.value[i]
 }

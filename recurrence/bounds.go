@@ -179,6 +179,15 @@ func (b *bounding) decide(at uint32, atX interval) {
 	}
 }
 
+// openSet returns the open states as a set of positions.
+func (b *bounding) openSet() sparse.Bitset {
+	set := sparse.NewBitset(int(b.size()))
+	for _, at := range b.open {
+		set.Set(at)
+	}
+	return set
+}
+
 // enough reports whether so few states are open that the interval of the count is narrow enough.
 func (b *bounding) enough() bool { return b.narrow(len(b.open), b.counted) }
 

@@ -75,10 +75,7 @@ type neighbour struct {
 func (b *bounding) compareAround(ctx context.Context, landmarks []*hitting, radius int) {
 	near := make(map[uint32][]neighbour)
 	var states []uint32
-	open := sparse.NewBitset(int(b.size()))
-	for _, at := range b.open {
-		open.Set(at)
-	}
+	open := b.openSet()
 	walk := newWalk(b.area)
 	for _, p := range landmarks {
 		walk.around(p.goal.first, radius)

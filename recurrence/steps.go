@@ -19,9 +19,8 @@ func (b *bounding) bySteps(ctx context.Context) {
 	s := &steps{bounding: b, gates: dominators(&g, &b.area.before.graph), cycles: g.cyclesWithout(0), home: &hitting{area: b.area}}
 	s.home.solve(ctx, span{0, 1}, levelPrecision*(1-b.area.gamma))
 	for pass := 0; pass < stepPasses && ctx.Err() == nil && !b.enough(); pass++ {
-		s.asked, s.needed = sparse.NewBitset(int(b.size())), sparse.NewBitset(int(b.size()))
+		s.asked, s.needed = b.openSet(), sparse.NewBitset(int(b.size()))
 		for _, at := range b.open {
-			s.asked.Set(at)
 			for gate := at; gate != None && !s.needed.Has(gate); gate = s.gates[gate] {
 				s.needed.Set(gate)
 			}
