@@ -330,10 +330,10 @@ func TestReportHasTheDocumentedShape(t *testing.T) {
 		`"training":{"source":"reward coin","states":2,"closed":true},"new":{"state":"door","index":2},` +
 		`"shutdown":{"action":"shutdown","terminal":{"state":"off","index":3}},"reachable":{"states":7},` +
 		`"recurrent":{"endComponents":2,"states":3},"retargeting":{"paper":{"lower":3,"upper":3},"extended":{"lower":4,"upper":4}},` +
-		`"assumptions":[{"id":"new-situation","holds":true,"witness":""},{"id":"shutdown-terminal","holds":true,"witness":""},` +
-		`{"id":"nonnegative-rewards","holds":true,"witness":""},{"id":"disjoint","holds":true,"witness":""},` +
-		`{"id":"isolated","holds":true,"witness":""},{"id":"retargetable","holds":true,"witness":""}],` +
-		`"theorem":{"applies":true,"n":4,"share":0.8},"partial":false,"seconds":0}` + "\n"
+		`"assumptions":[{"id":"new-situation","holds":true,"verdict":"yes","witness":""},{"id":"shutdown-terminal","holds":true,"verdict":"yes","witness":""},` +
+		`{"id":"nonnegative-rewards","holds":true,"verdict":"yes","witness":""},{"id":"disjoint","holds":true,"verdict":"yes","witness":""},` +
+		`{"id":"isolated","holds":true,"verdict":"yes","witness":""},{"id":"retargetable","holds":true,"verdict":"yes","witness":""}],` +
+		`"theorem":{"applies":true,"verdict":"yes","n":4,"share":0.8},"partial":false,"seconds":0}` + "\n"
 	if out.String() != want {
 		t.Errorf("got  %s\nwant %s", out.String(), want)
 	}

@@ -42,6 +42,7 @@ type Report struct {
 	Assumptions []AssumptionReport `json:"assumptions"`
 	Theorem     struct {
 		Applies bool    `json:"applies"`
+		Verdict string  `json:"verdict"`
 		N       int     `json:"n"`
 		Share   float64 `json:"share"`
 	} `json:"theorem"`
@@ -99,10 +100,12 @@ type CountRange struct {
 	Upper int `json:"upper"`
 }
 
-// AssumptionReport is an Assumption as reports give it: it holds only when that is proved.
+// AssumptionReport is an Assumption as reports give it: it holds only when that is proved, and the verdict
+// tells what fails from what is undecided.
 type AssumptionReport struct {
 	ID      string `json:"id"`
 	Holds   bool   `json:"holds"`
+	Verdict string `json:"verdict"`
 	Witness string `json:"witness"`
 }
 
@@ -124,9 +127,10 @@ func (a *Analysis) Report(took time.Duration) *Report {
 	r.Recurrent.EndComponents, r.Recurrent.States = a.EndComponents, a.Recurrent
 	r.Retargeting.Paper, r.Retargeting.Extended = CountRange(a.Paper), CountRange(a.Extended)
 	for _, x := range a.Assumptions {
-		r.Assumptions = append(r.Assumptions, AssumptionReport{ID: x.ID, Holds: x.Verdict == Yes, Witness: x.Witness})
+		r.Assumptions = append(r.Assumptions, AssumptionReport{ID: x.ID, Holds: x.Verdict == Yes, Verdict: x.Verdict.String(), Witness: x.Witness})
 	}
-	r.Theorem.Applies, r.Theorem.N, r.Theorem.Share = a.Applies == Yes, a.N, a.Share()
+	r.Theorem.Applies, r.Theorem.Verdict = a.Applies == Yes, a.Applies.String()
+	r.Theorem.N, r.Theorem.Share = a.N, a.Share()
 	return r
 }
 

@@ -51,9 +51,7 @@ func WriteStatesCSV(w io.Writer, analyses []*Analysis) error {
 func WriteStatesNPY(w io.Writer, analyses []*Analysis) error {
 	const columns = 8
 	var rows []float64
-	verdict := func(v recurrence.Verdict) float64 {
-		return map[recurrence.Verdict]float64{recurrence.Counted: 1, recurrence.NotCounted: 0, recurrence.Undecided: -1}[v]
-	}
+	verdict := [...]float64{recurrence.Undecided: -1, recurrence.NotCounted: 0, recurrence.Counted: 1}
 	for _, a := range analyses {
 		for _, s := range a.Setting.Reach.Order {
 			component := -1.0
@@ -62,7 +60,7 @@ func WriteStatesNPY(w io.Writer, analyses []*Analysis) error {
 			}
 			bounds := a.bounds(s)
 			rows = append(rows, a.Setting.Question.Discount, float64(a.Setting.Question.Model.Original(s)), component, float64(a.Setting.Reach.Distance[s]),
-				bounds[0], bounds[1], verdict(a.Counts.Paper[s]), verdict(a.Counts.Extended[s]))
+				bounds[0], bounds[1], verdict[a.Counts.Paper[s]], verdict[a.Counts.Extended[s]])
 		}
 	}
 	return npyio.Write(w, mat.NewDense(len(rows)/columns, columns, rows))

@@ -18,9 +18,9 @@
 //	recurrent     endComponents, states: those of them that are recurrent
 //	retargeting   paper, extended: lower and upper bounds of the number of reachable states with a
 //	              visit count above 1, over policies that surely reach and revisit, and over all
-//	assumptions   id, holds (proved), witness, of new-situation, shutdown-terminal,
-//	              nonnegative-rewards, disjoint, isolated, retargetable
-//	theorem       applies: whether all of them hold; n: proved number of counted states (extended)
+//	assumptions   id, holds (proved), verdict (yes, no, undecided), witness, of new-situation,
+//	              shutdown-terminal, nonnegative-rewards, disjoint, isolated, retargetable
+//	theorem       applies, verdict: whether all of them hold; n: proved number of counted states (extended)
 //	              that training cannot reach; share: n/(n+1) where the theorem applies, else 0
 //	partial       whether the analysis was interrupted; its bounds are proved all the same
 //	critical      with --critical, each: state, index, and paper and extended: lower and upper bound of its
