@@ -66,6 +66,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -112,10 +113,20 @@ func (s *session) run(ctx context.Context, args []string) int {
 	return exitError
 }
 
+// arguments wants one argument for each name.
+func arguments(names ...string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) != len(names) {
+			return fmt.Errorf("%s: %d arguments, want %s; offswitch help %[1]s says more", c.Name(), len(args), strings.Join(names, " "))
+		}
+		return nil
+	}
+}
+
 // begin starts the clock of a command, which may have a limit.
 func (s *session) begin(c *cobra.Command) error {
 	s.begun, s.knownCode = time.Now(), exitUndecided
-	if s.limit < 0 {
+	if s.limit < 0 || s.limit == 0 && c.Flags().Changed("time-limit") {
 		return fmt.Errorf("--time-limit %v: want a duration above 0", s.limit)
 	}
 	if s.limit > 0 {
