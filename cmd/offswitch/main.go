@@ -3,8 +3,9 @@
 //
 // # JSON
 //
-// With --json a command prints exactly one object on one line. Its field schema names its shape;
-// fields may be added to a shape, but not change their meaning. A state is given by name and index.
+// With --json a command prints exactly one object on one line, and nothing when it fails (exit code 2).
+// Its field schema names its shape; fields may be added to a shape, but not change their meaning. A state
+// is given by name and index.
 //
 // analyze prints offswitch.analysis/1:
 //
@@ -48,8 +49,9 @@
 //	                                       member, and limit of all, both proved, or null
 //	unproved                               what the checker missed, when undecided
 //
-// When interrupted or out of time, analyze, member and feasible print what is known by then. What
-// member and feasible have proved by then stays a yes or a no.
+// When interrupted or out of time, analyze, member and feasible print what is known by then; analyze
+// prints nothing before it has read the model, and other commands print nothing at all. What member and
+// feasible have proved by then stays a yes or a no.
 //
 // verify prints offswitch.verify/1: kind, proved, violations (the first 100, the last then says how many
 // more), total (of all violations). recurrent prints offswitch.recurrent/1:
