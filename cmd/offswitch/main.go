@@ -73,6 +73,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 func main() {
@@ -130,6 +131,16 @@ func (s *session) begin(c *cobra.Command) error {
 	s.begun, s.knownCode = time.Now(), exitUndecided
 	if s.limit < 0 || s.limit == 0 && c.Flags().Changed("time-limit") {
 		return fmt.Errorf("--time-limit %v: want a duration above 0", s.limit)
+	}
+	// An empty value, such as that of a variable of a script that is not set, would ask another question.
+	empty := ""
+	c.Flags().Visit(func(f *pflag.Flag) {
+		if v := f.Value.String(); v == "" || v == "[]" {
+			empty = f.Name
+		}
+	})
+	if empty != "" {
+		return fmt.Errorf("--%s: the value is empty", empty)
 	}
 	if s.limit > 0 {
 		s.ctx, s.stop = context.WithTimeoutCause(s.ctx, s.limit, errTimeLimit)
