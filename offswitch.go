@@ -60,7 +60,7 @@ func (t *Terminals) Count() int {
 
 // TakeTerminals returns the model in which every state that stands for the end of an episode has
 // no choices: those without choices as they are; those labelled "terminal" whose choices are all
-// certain self-loops; and those of that kind that a choice with the shutdown action leads to. Any
+// certain self-loops; and those of that kind that a choice with the shutdown action surely leads to. Any
 // other absorbing state is an ordinary recurrent one. It returns the model itself when nothing
 // changes. O(states + branches).
 func TakeTerminals(m *sparse.MDP, shutdown string) (*sparse.MDP, *Terminals) {

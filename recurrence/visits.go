@@ -405,7 +405,8 @@ func (v *Visits) inside(x uint32, sense Sense) sparse.Bitset {
 // (Proposition 3; it is one, because the count grows with the discount). At lower, if it is not 0, x
 // is proved not to count; at upper, if it is not 1, to count. They are at most precision apart
 // unless x counts at no discount up to 1-precision, a verdict between them stays undecided, or the
-// context ends. Both are 1 where x counts at no discount for lack of a policy that visits it.
+// context ends. Both are 1 where x counts at no discount for lack of a policy that visits it, or
+// that visits it again: without a cycle through x its count is 1 at most.
 func (v *Visits) Critical(ctx context.Context, x uint32, precision float64, sense Sense) (lower, upper float64) {
 	precision = min(max(precision, 0x1p-40), 0.5)
 	if v.deterministic {
@@ -413,6 +414,9 @@ func (v *Visits) Critical(ctx context.Context, x uint32, precision float64, sens
 	}
 	inside := v.inside(x, sense)
 	if inside == nil {
+		return 1, 1
+	}
+	if _, cycle := v.DistanceAndCycle(x); cycle == None {
 		return 1, 1
 	}
 	h := &hitting{area: newArea(v.m, 0).spread(v.before, inside, v.start, everywhere)}

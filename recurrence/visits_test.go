@@ -233,6 +233,26 @@ func TestInterruptedCountIsPartial(t *testing.T) {
 	}
 }
 
+// A state that cannot be visited twice counts at no discount, however near to 1 its count is.
+func TestCriticalDiscountWithoutCycle(t *testing.T) {
+	b := sparse.NewBuilder(3)
+	b.AddChoice(0, "", sparse.Branch{Target: 1, Probability: 1})
+	b.AddChoice(0, "", sparse.Branch{Target: 1, Probability: 0.5}, sparse.Branch{Target: 2, Probability: 0.5})
+	b.AddChoice(1, "", sparse.Branch{Target: 2, Probability: 1})
+	m, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := newVisits(m, 0)
+	for x := range uint32(3) {
+		for _, sense := range []recurrence.Sense{recurrence.Paper, recurrence.Extended} {
+			if lower, upper := v.Critical(context.Background(), x, 1e-5, sense); lower != 1 || upper != 1 {
+				t.Errorf("state %d, sense %d: critical discount in [%v, %v], want none", x, sense, lower, upper)
+			}
+		}
+	}
+}
+
 // What an interrupted search for a critical discount returns is still proved.
 func TestInterruptedCriticalDiscount(t *testing.T) {
 	b := sparse.NewBuilder(3)

@@ -39,11 +39,12 @@ Where moves are a matter of chance the number of states that make it pay is foun
 which come closer until --width is reached, or as far as possible with --exact. When interrupted or
 out of time (--time-limit) it prints the bounds so far, which hold all the same.`,
 		Example: "  go run ./cmd/offswitch analyze testdata/coinrun.umb --discount 0.9,0.99,0.999",
-		Args:    cobra.ExactArgs(1),
+		Args:    arguments("MODEL"),
 		RunE:    func(c *cobra.Command, args []string) error { return o.run(c.Context(), s, args[0]) },
 	}
 	o.situation.register(c)
-	c.Flags().Float64SliceVar(&o.discounts, "discount", []float64{defaultDiscount}, "discounts `GAMMA,…`, at least 0 and below 1")
+	c.Flags().Float64SliceVar(&o.discounts, "discount", []float64{defaultDiscount}, "discounts `GAMMA,...`, at least 0 and below 1")
+	c.Flags().Lookup("discount").DefValue = fmt.Sprint(defaultDiscount)
 	c.Flags().StringVar(&o.fresh, "new", "", "`LABEL` or state of the new situation (default: the label new)")
 	c.Flags().Float64Var(&o.width, "width", 0.01, "stop when the bounds of each count are that close, relative to the upper one")
 	c.Flags().BoolVar(&o.exact, "exact", false, "go on until nothing more can be decided")

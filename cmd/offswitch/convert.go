@@ -30,7 +30,7 @@ order gets several times faster. bfs is the breadth-first order from the initial
 reverse Cuthill-McKee order. States keep their names; where IN has none, OUT names each state # and
 its number in IN. A certificate belongs to the numbering of the model that it was made for.`,
 		Example: "  go run ./cmd/offswitch convert testdata/coinrun.umb /tmp/coinrun.drn",
-		Args:    cobra.ExactArgs(2),
+		Args:    arguments("IN", "OUT"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if order != "" && order != breadthFirst && order != cuthillMcKee {
 				return fmt.Errorf("--order %s: want %s or %s", order, breadthFirst, cuthillMcKee)

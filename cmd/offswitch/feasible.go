@@ -42,7 +42,7 @@ is proved from both sides.
 Exit code 0: there is one. 1: there is none, and the answer names conditions and states seen in
 training that clash. 3: undecided.`,
 		Example: "  go run ./cmd/offswitch feasible testdata/worked.drn --where 'r[finish] - r[home] >= 0.1'",
-		Args:    cobra.ExactArgs(1),
+		Args:    arguments("MODEL"),
 		RunE: func(c *cobra.Command, args []string) error {
 			conditions, inputs, err := s.readConditions(o.where, args[0] == "-")
 			if err != nil {

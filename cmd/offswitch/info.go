@@ -44,7 +44,7 @@ func newInfo(s *session) *cobra.Command {
 		Use:     "info MODEL",
 		Short:   "What is in a model",
 		Example: "  go run ./cmd/offswitch info testdata/coinrun.umb",
-		Args:    cobra.ExactArgs(1),
+		Args:    arguments("MODEL"),
 		RunE: func(c *cobra.Command, args []string) error {
 			m, format, err := file.Read(c.Context(), args[0])
 			if err != nil {

@@ -3,8 +3,9 @@
 //
 // # JSON
 //
-// With --json a command prints exactly one object on one line. Its field schema names its shape;
-// fields may be added to a shape, but not change their meaning. A state is given by name and index.
+// With --json a command prints exactly one object on one line, and nothing when it fails (exit code 2).
+// Its field schema names its shape; fields may be added to a shape, but not change their meaning. A state
+// is given by name and index.
 //
 // analyze prints offswitch.analysis/1:
 //
@@ -48,8 +49,9 @@
 //	                                       member, and limit of all, both proved, or null
 //	unproved                               what the checker missed, when undecided
 //
-// When interrupted or out of time, analyze, member and feasible print what is known by then. What
-// member and feasible have proved by then stays a yes or a no.
+// When interrupted or out of time, analyze, member and feasible print what is known by then; analyze
+// prints nothing before it has read the model, and other commands print nothing at all. What member and
+// feasible have proved by then stays a yes or a no.
 //
 // verify prints offswitch.verify/1: kind, proved, violations (the first 100, the last then says how many
 // more), total (of all violations). recurrent prints offswitch.recurrent/1:
@@ -66,10 +68,12 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 func main() {
@@ -112,11 +116,31 @@ func (s *session) run(ctx context.Context, args []string) int {
 	return exitError
 }
 
+// arguments wants one argument for each name.
+func arguments(names ...string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) != len(names) {
+			return fmt.Errorf("%s: %d arguments, want %s; offswitch help %[1]s says more", c.Name(), len(args), strings.Join(names, " "))
+		}
+		return nil
+	}
+}
+
 // begin starts the clock of a command, which may have a limit.
 func (s *session) begin(c *cobra.Command) error {
 	s.begun, s.knownCode = time.Now(), exitUndecided
-	if s.limit < 0 {
+	if s.limit < 0 || s.limit == 0 && c.Flags().Changed("time-limit") {
 		return fmt.Errorf("--time-limit %v: want a duration above 0", s.limit)
+	}
+	// An empty value, such as that of a variable of a script that is not set, would ask another question.
+	empty := ""
+	c.Flags().Visit(func(f *pflag.Flag) {
+		if v := f.Value.String(); v == "" || v == "[]" {
+			empty = f.Name
+		}
+	})
+	if empty != "" {
+		return fmt.Errorf("--%s: the value is empty", empty)
 	}
 	if s.limit > 0 {
 		s.ctx, s.stop = context.WithTimeoutCause(s.ctx, s.limit, errTimeLimit)

@@ -149,6 +149,8 @@ func TestReadme(t *testing.T) {
 		{"analyze testdata/coinrun.umb", []string{"analyze", "../../testdata/coinrun.umb"}, exitYes},
 		{"feasible testdata/worked.drn --where 'r[finish] <= 0.1' --where 'r[home] >= 0.5'",
 			[]string{"feasible", "../../testdata/worked.drn", "--where", "r[finish] <= 0.1", "--where", "r[home] >= 0.5"}, exitNo},
+		{"analyze testdata/worked.drn --discount 0.6,0.7,0.99 --critical a",
+			[]string{"analyze", "../../testdata/worked.drn", "--discount", "0.6,0.7,0.99", "--critical", "a"}, exitYes},
 	} {
 		_, shown, ok := strings.Cut(string(readme), "    $ go run ./cmd/offswitch "+x.command+"\n")
 		if !ok {

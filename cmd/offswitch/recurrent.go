@@ -35,7 +35,7 @@ func newRecurrent(s *session) *cobra.Command {
 		Short:   "End components and recurrent states",
 		Long:    "Decomposes the model into its maximal end components. The states in them are the recurrent ones:\nsome policy returns to each with probability 1 (Definition 8). Terminal states are in none.",
 		Example: "  go run ./cmd/offswitch recurrent testdata/frozenlake4x4.json --list",
-		Args:    cobra.ExactArgs(1),
+		Args:    arguments("MODEL"),
 		RunE: func(c *cobra.Command, args []string) error {
 			m, _, err := s.model(c.Context(), args[0], o)
 			if err != nil {

@@ -30,7 +30,7 @@ solvers, with rounding accounted for. Exit code 0: the answer is proved. 1: it i
 reasons are listed, and the others counted. go doc ./lp/check says what a certificate contains, and why
 that is a proof.`, check.MaxViolations),
 		Example: "  go run ./cmd/offswitch member testdata/worked.drn --goal coin --certificate /tmp/coin.npz && go run ./cmd/offswitch verify testdata/worked.drn /tmp/coin.npz",
-		Args:    cobra.ExactArgs(2),
+		Args:    arguments("MODEL", "CERTIFICATE"),
 		RunE: func(c *cobra.Command, args []string) error {
 			m, _, err := s.model(c.Context(), args[0], o)
 			if err != nil {
