@@ -309,6 +309,32 @@ func TestPolicyPairs(t *testing.T) {
 	}
 }
 
+func TestActionOfSeveralChoicesIsAskedFor(t *testing.T) {
+	m := build(t, "home go finish", "home go home", "door shutdown off", "door stay door", "door shutdown pit")
+	pairs, err := offswitch.ReadPairs(strings.NewReader("home,#1"), m)
+	if err != nil || len(pairs) != 1 || pairs[0].Choice != m.FindChoice(pairs[0].State, "go")+1 {
+		t.Errorf("by position: %v, %v", pairs, err)
+	}
+	want := `state home has several choices with action "go", want the position of one, such as #0 or #1`
+	if _, err := offswitch.ReadPairs(strings.NewReader("home,go"), m); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v, want %q", err, want)
+	}
+	q := offswitch.Question{Model: m, Discount: 0.9, Policy: pairs}
+	training, err := offswitch.Train(context.Background(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := offswitch.NewSetting(q, training); err == nil || !strings.Contains(err.Error(), "such as #0 or #2") {
+		t.Errorf("two off switches: %v", err)
+	}
+	for position, terminal := range map[string]string{"#0": "off", "#2": "pit"} {
+		q.Shutdown = position
+		if s, err := offswitch.NewSetting(q, training); err != nil || m.StateName(s.Terminal) != terminal {
+			t.Errorf("%s: %v", position, err)
+		}
+	}
+}
+
 func TestInterruptedAnalysisIsPartial(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

@@ -36,9 +36,8 @@ func NewSetting(q Question, t *Training) (*Setting, error) {
 		return nil, fmt.Errorf("new situation: %d states carry the label %q, want one; name a state instead", len(states), name)
 	}
 	s.New = states[0]
-	action := orDefault(q.Shutdown, DefaultShutdown)
-	if s.Shutdown = m.FindChoice(s.New, action); s.Shutdown == sparse.None {
-		return nil, fmt.Errorf("new situation: state %s has no action %q (its actions: %s)", m.StateName(s.New), action, actionNames(m, s.New))
+	if s.Shutdown, err = findChoice(m, s.New, orDefault(q.Shutdown, DefaultShutdown)); err != nil {
+		return nil, fmt.Errorf("new situation: %w", err)
 	}
 	s.Terminal = m.Targets(s.Shutdown)[0]
 	s.Reach = new(recurrence.Search).Forward(m, s.New)

@@ -61,9 +61,9 @@ func ReadPairs(r io.Reader, m *sparse.MDP) ([]Pair, error) {
 	var pairs []Pair
 	taken := make(map[uint32]uint32)
 	err := ReadStates(r, m, "an action", func(state uint32, action string) error {
-		choice := m.FindChoice(state, action)
-		if choice == sparse.None {
-			return fmt.Errorf("state %s has no action %q (its actions: %s)", m.StateName(state), action, actionNames(m, state))
+		choice, err := findChoice(m, state, action)
+		if err != nil {
+			return err
 		}
 		other, ok := taken[state]
 		if ok && other != choice {
@@ -82,6 +82,21 @@ func ReadPairs(r io.Reader, m *sparse.MDP) ([]Pair, error) {
 		return nil, fmt.Errorf("no pairs, want lines of a state and an action")
 	}
 	return pairs, nil
+}
+
+// findChoice returns the choice of a state that has an action, which must be one.
+func findChoice(m *sparse.MDP, state uint32, action string) (uint32, error) {
+	choice := m.FindChoice(state, action)
+	if choice == sparse.None {
+		return choice, fmt.Errorf("state %s has no action %q (its actions: %s)", m.StateName(state), action, actionNames(m, state))
+	}
+	lo, hi := m.Choices(state)
+	for c := choice + 1; c < hi; c++ {
+		if m.ActionName(c) == action {
+			return choice, fmt.Errorf("state %s has several choices with action %q, want the position of one, such as #%d or #%d", m.StateName(state), action, choice-lo, c-lo)
+		}
+	}
+	return choice, nil
 }
 
 func actionNames(m *sparse.MDP, s uint32) string {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -89,11 +90,10 @@ func (r infoReport) write(w io.Writer) error {
 	if r.Deterministic {
 		fmt.Fprintf(w, " (deterministic)")
 	}
-	fmt.Fprintf(w, "\nmemory    %.1f MB\nactions  ", float64(r.Bytes)/1e6)
-	for _, a := range r.Actions {
-		fmt.Fprintf(w, " %s", a)
+	fmt.Fprintf(w, "\nmemory    %.3g MB\n", float64(r.Bytes)/1e6)
+	if len(r.Actions) > 0 {
+		fmt.Fprintf(w, "actions   %s\n", strings.Join(r.Actions, " "))
 	}
-	fmt.Fprintf(w, "\n")
 	for _, l := range r.Labels {
 		fmt.Fprintf(w, "label     %s (%d)\n", l.Name, l.States)
 	}
