@@ -44,7 +44,7 @@ func (Solver) Name() string { return "interior point" }
 
 // Solve solves a program. X is a solution within 1e-9, relative to the bounds of the rows; without
 // costs it lies inside the bounds as far as it can. A program whose costs have no least value stays
-// unknown. Solve takes 8 bytes for each entry of the Cholesky factor, and some 150 for each entry of
+// unknown. Solve takes 8 bytes for each entry of the Cholesky factor, and some 100 for each entry of
 // the program; it refuses a program whose factor would be larger than 4 GB, as it may be from some
 // 30,000 states on where all states are a few moves apart.
 func (s Solver) Solve(ctx context.Context, p *lp.Problem) (lp.Result, error) {
@@ -63,14 +63,12 @@ func (s Solver) Solve(ctx context.Context, p *lp.Problem) (lp.Result, error) {
 	if err != nil {
 		return lp.Result{}, err
 	}
-	solved.release()
-	q = nil // made again below: it takes as much memory as the program
 	result := e.decide(ctx)
 	if ctx.Err() != nil {
 		return lp.Result{}, context.Cause(ctx)
 	}
 	e.factor.release()
-	q, _ = dominated(p).Reduce()
+	q, _ = dominated(p).Reduce() // again, because it would take as much memory as the program all the time
 	solved.restore(q.Problem)
 	if result.X != nil {
 		result.X = solved.solution(result.X)
