@@ -150,7 +150,6 @@ type extremes struct {
 func (x *extremes) find() (Answer, Extreme, error) {
 	a, e, err := x.proved()
 	if x.quantity.name == "" {
-		a.Margin, a.RelativeMargin = math.NaN(), math.NaN() // e says more
 		return a, e, err
 	}
 	lower, upper := x.g.box()
@@ -233,7 +232,6 @@ func (x *extremes) prove(a *Answer, e *Extreme, z float64) error {
 			}
 			if side.want == Yes {
 				x.attained(b, h, e)
-				b.Margin, b.RelativeMargin = a.Margin, a.RelativeMargin
 				*a = b
 			} else {
 				e.Limit, e.Beyond = z+d, b.Certificate
