@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"offswitch/lp/check"
 )
@@ -266,17 +267,8 @@ func (f *feasibility) candidates(x []float64) (bool, error) {
 	lower, upper := f.g.box()
 	near := snapTolerance * (upper - lower)
 	exact := f.e.Theta(x)
-	snapped := append([]float64(nil), exact...)
-	for _, s := range f.states {
-		switch v := snapped[s]; {
-		case math.Abs(v) <= near && lower <= 0 && upper >= 0:
-			snapped[s] = 0
-		case v-lower <= near:
-			snapped[s] = lower
-		case upper-v <= near:
-			snapped[s] = upper
-		}
-	}
+	snapped := slices.Clone(exact)
+	f.snap(snapped)
 	for _, values := range [][]float64{snapped, exact} {
 		r := f.allowed(values, near)
 		if r == nil {
@@ -291,6 +283,22 @@ func (f *feasibility) candidates(x []float64) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// snap puts rewards on a bound of the box, or on 0, where they are as close as a solver comes.
+func (f *feasibility) snap(theta []float64) {
+	lower, upper := f.g.box()
+	near := snapTolerance * (upper - lower)
+	for _, s := range f.states {
+		switch x := theta[s]; {
+		case math.Abs(x) <= near && lower <= 0 && upper >= 0:
+			theta[s] = 0
+		case x-lower <= near:
+			theta[s] = lower
+		case upper-x <= near:
+			theta[s] = upper
+		}
+	}
 }
 
 // allowed returns the reward of these values, or one close by, that meets the constraints exactly;
@@ -335,17 +343,17 @@ func (f *feasibility) proveNo(y []float64, believed string) {
 	}
 	for _, least := range []float64{1e-2, 1e-4, 0} {
 		f.best.Why = believed
-		if f.prove(&f.best, No, f.infeasible(y, scale, least)) {
+		if f.prove(&f.best, No, f.infeasible(f.g.question(), y, scale, least)) {
 			f.best.Why = "no reward meets the linear system: its rows contradict one another" + f.overlap()
 			return
 		}
 	}
 }
 
-// infeasible makes an infeasibility certificate of multipliers of the rows, in units of a scale and without
-// those below least. What rounding left on the wrong side of 0 is dropped.
-func (f *feasibility) infeasible(y []float64, scale, least float64) *Certificate {
-	c := check.New(f.g.Model, check.Infeasible, f.g.question())
+// infeasible makes an infeasibility certificate of multipliers of the rows, in units of a scale, if that is
+// not 0, and without those below least. What rounding left on the wrong side of 0 is dropped.
+func (f *feasibility) infeasible(q check.Question, y []float64, scale, least float64) *Certificate {
+	c := check.New(f.g.Model, check.Infeasible, q)
 	for row, x := range y {
 		lower, upper := f.e.RowLower[row], f.e.RowUpper[row]
 		if math.IsInf(upper, 1) {

@@ -182,7 +182,7 @@ func newRun(e *elastic, cost []float64, price float64) *run {
 }
 
 // minimise solves the elastic form for costs and a price. Infeasible comes with multipliers where
-// there are no costs.
+// there are no costs. Optimal always does: without costs they are 0.
 func (e *elastic) minimise(ctx context.Context, cost []float64, price float64) lp.Result {
 	w := newRun(e, cost, price)
 	w.begin()
@@ -198,8 +198,10 @@ func (e *elastic) minimise(ctx context.Context, cost []float64, price float64) l
 		switch {
 		case free && w.bound > provedShare*w.value && w.bound > accuracy:
 			return lp.Result{Status: lp.Infeasible, Y: w.multipliers(), Detail: detail}
-		case free && w.violation <= accuracy && w.mu <= centred*price, !free && w.violation <= accuracy && converged:
-			return lp.Result{Status: lp.Optimal, X: w.solution(), Detail: detail}
+		case free && w.violation <= accuracy && w.mu <= centred*price:
+			return lp.Result{Status: lp.Optimal, X: w.solution(), Y: make([]float64, len(w.scale)), Detail: detail}
+		case !free && w.violation <= accuracy && converged:
+			return lp.Result{Status: lp.Optimal, X: w.solution(), Y: w.multipliers(), Detail: detail}
 		case !free && converged && w.violation > 10*accuracy:
 			return lp.Result{Status: lp.Infeasible, Detail: detail}
 		}
@@ -214,7 +216,7 @@ func (e *elastic) minimise(ctx context.Context, cost []float64, price float64) l
 	case free && w.bound > accuracy:
 		return lp.Result{Status: lp.Infeasible, Y: w.multipliers(), Detail: detail}
 	case free && w.violation <= accuracy:
-		return lp.Result{Status: lp.Optimal, X: w.solution(), Detail: detail}
+		return lp.Result{Status: lp.Optimal, X: w.solution(), Y: make([]float64, len(w.scale)), Detail: detail}
 	}
 	return lp.Result{Detail: detail}
 }

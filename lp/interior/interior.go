@@ -56,7 +56,7 @@ func (s Solver) Solve(ctx context.Context, p *lp.Problem) (lp.Result, error) {
 		return *decided, nil
 	}
 	if q.Columns() == 0 {
-		return q.Restore(lp.Result{Status: lp.Optimal, X: []float64{}}), nil
+		return q.Restore(lp.Result{Status: lp.Optimal, X: []float64{}, Y: make([]float64, q.Rows())}), nil
 	}
 	solved := substitute(q.Problem)
 	e, err := newElastic(ctx, solved, s.Workers)
@@ -74,7 +74,7 @@ func (s Solver) Solve(ctx context.Context, p *lp.Problem) (lp.Result, error) {
 		result.X = solved.solution(result.X)
 	}
 	if result.Y != nil {
-		result.Y = solved.multipliers(result.Y)
+		result.Y = solved.multipliers(result.Y, result.Status == lp.Optimal)
 	}
 	return q.Restore(result), nil
 }

@@ -194,8 +194,8 @@ func (q *program) solution(x []float64) []float64 {
 	return out
 }
 
-// multipliers returns those of the original rows for a program without costs.
-func (q *program) multipliers(y []float64) []float64 {
+// multipliers returns those of the original rows for the program with its costs, or without.
+func (q *program) multipliers(y []float64, costs bool) []float64 {
 	p := q.original
 	out := append([]float64(nil), y...)
 	for j, r := range q.solvedBy {
@@ -203,6 +203,9 @@ func (q *program) multipliers(y []float64) []float64 {
 			continue
 		}
 		sum := 0.0
+		if costs {
+			sum = -p.Cost[j]
+		}
 		for k := p.Start[j]; k < p.Start[j+1]; k++ {
 			if i := p.Row[k]; i != uint32(r) {
 				sum += p.Value[k] * y[i]
