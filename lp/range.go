@@ -37,7 +37,7 @@ const (
 
 // retreats are how far to go back from a reward that attains an extreme, by itself, until it is proved a member: as
 // a share of the way to the first member, and of the margin.
-var retreats = []float64{0, 1e-10, 1e-9, 1e-8, 1e-6, 1e-4, 1e-2, 0.1}
+var retreats = []float64{0, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-2, 0.1}
 
 // LargestMargin finds the largest margin with which a goal set is not empty; g.Margin is the least that
 // counts. Untaken choices with the distribution of the taken one, which no reward tells apart, are taken

@@ -183,7 +183,7 @@ func (f *factor) structure(ctx context.Context) error {
 			add(kept[c])
 		}
 		if entries += len(list) + 1; entries > mostFactor {
-			return fmt.Errorf("interior point: the Cholesky factor of %d columns has more than %d entries", n, mostFactor)
+			return fmt.Errorf("interior point: the Cholesky factor of %d columns would take more than %d GB of memory", n, mostFactor>>27)
 		}
 		if j%checkEvery == 0 && ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -489,7 +489,8 @@ func (w *front) extendAdd(below []uint32, left []float64, k, u int, block, rest 
 	}
 }
 
-// partial eliminates the k columns of a front, by panels, and subtracts what that makes of the rest.
+// partial eliminates the k columns of a front, by panels, and subtracts what that makes of the rest. Most
+// fronts are for one worker, and small: they go without the closures that share takes.
 func (w *front) partial(k, u int, block, rest []float64, workers int) {
 	rows := k + u
 	if float64(k)*float64(rows)*float64(rows) < parallelWork {
@@ -497,19 +498,33 @@ func (w *front) partial(k, u int, block, rest []float64, workers int) {
 	}
 	for lo := 0; lo < k && w.f.ctx.Err() == nil; lo += panel {
 		hi := min(lo+panel, k)
-		share(workers, lo, rows, func(from, to int) {
-			multiply(block[from*k:], to-from, k, block[lo*k:], hi-lo, k, lo, block[from*k+lo:], k, lo-from)
-		})
-		w.diagonalBlock(block, k, lo, hi)
-		share(workers, hi, rows, func(from, to int) {
-			solvePanel(block, k, lo, hi, from, to)
-		})
-	}
-	share(workers, 0, u, func(from, to int) {
-		if from < to {
-			multiply(block[(k+from)*k:], to-from, k, block[k*k:], to, k, k, rest[from*u:], u, -from)
+		if workers == 1 {
+			updatePanel(block, k, lo, hi, lo, rows)
+			w.diagonalBlock(block, k, lo, hi)
+			solvePanel(block, k, lo, hi, hi, rows)
+			continue
 		}
-	})
+		share(workers, lo, rows, func(from, to int) { updatePanel(block, k, lo, hi, from, to) })
+		w.diagonalBlock(block, k, lo, hi)
+		share(workers, hi, rows, func(from, to int) { solvePanel(block, k, lo, hi, from, to) })
+	}
+	if workers == 1 {
+		updateRest(block, rest, k, u, 0, u)
+		return
+	}
+	share(workers, 0, u, func(from, to int) { updateRest(block, rest, k, u, from, to) })
+}
+
+// updatePanel subtracts what the columns before lo make of columns lo..hi-1 of rows from..to-1.
+func updatePanel(block []float64, k, lo, hi, from, to int) {
+	multiply(block[from*k:], to-from, k, block[lo*k:], hi-lo, k, lo, block[from*k+lo:], k, lo-from)
+}
+
+// updateRest subtracts what all columns make of rows from..to-1 of the rest.
+func updateRest(block, rest []float64, k, u, from, to int) {
+	if from < to {
+		multiply(block[(k+from)*k:], to-from, k, block[k*k:], to, k, k, rest[from*u:], u, -from)
+	}
 }
 
 // diagonalBlock factorises the columns lo..hi-1 of their own rows, from which those before have been

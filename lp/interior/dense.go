@@ -104,7 +104,7 @@ func multiply(a []float64, m, strideA int, b []float64, n, strideB, inner int, c
 
 // share runs f on consecutive ranges of lo..hi-1, one for each worker.
 func share(workers, lo, hi int, f func(from, to int)) {
-	if workers == 1 || hi-lo < 8*workers {
+	if hi-lo < 8*workers {
 		f(lo, hi)
 		return
 	}

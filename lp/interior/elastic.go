@@ -101,6 +101,15 @@ const leastScale = 1e-3
 
 // scaleRows divides the rows by their greatest entries, and lists the sides.
 func (e *elastic) scaleRows(p *program) {
+	count := 0
+	for i := range e.scale {
+		for _, bound := range [2]float64{p.lower[i], p.upper[i]} {
+			if !math.IsInf(bound, 0) {
+				count++
+			}
+		}
+	}
+	e.sides = make([]side, 0, count)
 	for i := range e.scale {
 		_, value := p.rows.row(i)
 		scale := leastScale
