@@ -49,7 +49,7 @@ training that clash. 3: undecided.`,
 			if err != nil {
 				return err
 			}
-			solver, err := findSolver(o.solver)
+			solver, err := s.findSolver(o.solver)
 			if err != nil {
 				return err
 			}

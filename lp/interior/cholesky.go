@@ -31,8 +31,9 @@ type factor struct {
 	block  [][]float64
 	size   int // entries of all blocks
 
-	subtrees []subtree   // in decreasing order of work
-	top      []int32     // supernodes above them, increasing
+	above    []bool      // supernodes that are too much work for one worker
+	subtrees []subtree   // of the others, in decreasing order of work
+	top      []int32     // the supernodes above them, increasing
 	pending  [][]float64 // what subtrees leave to top supernodes; nil for others
 	fronts   []*front    // one for each worker
 	workers  int
@@ -66,8 +67,8 @@ const (
 	checkEvery = 1 << 10
 )
 
-// newFactor finds the structure of the factor. The columns of A must be in the order of elimination. It
-// fails when the factor is too large, or the context ends.
+// newFactor finds the structure of the factor, which then has to be allocated. The columns of A must be in
+// the order of elimination. It fails when the factor is too large, or the context ends.
 func newFactor(ctx context.Context, rows *matrix, columns *pattern, workers int) (*factor, error) {
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
@@ -258,19 +259,20 @@ func (f *factor) amalgamate(starts []bool, parent []int32, count []int) {
 
 func (f *factor) width(s int32) int { return int(f.first[s+1] - f.first[s]) }
 
-// plan shares the tree out and allocates the blocks.
+// plan shares the tree out, and finds what memory the workers need.
 func (f *factor) plan() {
 	total := len(f.below)
 	work := make([]float64, total) // of the subtree
 	lowest := make([]int32, total) // of the subtree
 	all := 0.0
-	size := 0
+	widest := 0
 	for s := range int32(total) {
 		k, u := f.width(s), len(f.below[s])
+		widest = max(widest, k)
 		own := float64(k) * float64(k+u) * float64(k+u)
 		all += own
 		work[s] += own
-		size += k * (k + u)
+		f.size += k * (k + u)
 		if len(f.child[s]) == 0 {
 			lowest[s] = s
 		} else {
@@ -280,33 +282,21 @@ func (f *factor) plan() {
 			work[p] += work[s]
 		}
 	}
-	f.size = size
-	collect(size)
-	values := make([]float64, size)
-	f.block, f.pending = make([][]float64, total), make([][]float64, total)
-	above := make([]bool, total)
+	f.above = make([]bool, total)
 	for s := range int32(total) {
-		size := f.width(s) * (f.width(s) + len(f.below[s]))
-		f.block[s], values = values[:size:size], values[size:]
-		above[s] = work[s] > all/subtreeShare
+		f.above[s] = work[s] > all/subtreeShare
 	}
 	for s := range int32(total) {
 		p := f.parent[s]
-		if !above[s] && (p < 0 || above[p]) {
+		if !f.above[s] && (p < 0 || f.above[p]) {
 			f.subtrees = append(f.subtrees, subtree{lowest[s], s, work[s]})
 		}
-		if above[s] {
+		if f.above[s] {
 			f.top = append(f.top, s)
-		}
-		if !above[s] && p >= 0 && above[p] {
-			f.pending[s] = make([]float64, triangle(len(f.below[s])))
 		}
 	}
 	slices.SortStableFunc(f.subtrees, func(a, b subtree) int { return cmp.Compare(b.work, a.work) })
-	var most, widest, stack int
-	for s := range int32(total) {
-		widest = max(widest, f.width(s))
-	}
+	most, stack := 0, 0
 	for _, t := range f.subtrees {
 		stack = max(stack, f.stackSize(sequence(t.lo, t.hi)))
 		for s := t.lo; s <= t.hi; s++ {
@@ -320,8 +310,45 @@ func (f *factor) plan() {
 				most = max(most, len(f.below[s]))
 			}
 		}
-		f.fronts = append(f.fronts, &front{f: f, at: make([]int32, f.columns.rows()), whole: make([]float64, widest),
-			rest: make([]float64, most*most), stack: make([]float64, stack)})
+		f.fronts = append(f.fronts, &front{f: f, needs: frontSize{widest, most * most, stack}})
+	}
+}
+
+// waits reports whether a supernode is the root of a subtree below top supernodes.
+func (f *factor) waits(s int32) bool { return !f.above[s] && f.parent[s] >= 0 && f.above[f.parent[s]] }
+
+// bytes returns what allocate takes.
+func (f *factor) bytes() int {
+	entries := f.size
+	for s := range f.below {
+		if f.waits(int32(s)) {
+			entries += triangle(len(f.below[s]))
+		}
+	}
+	bytes := 0
+	for _, w := range f.fronts {
+		entries += w.needs.whole + w.needs.rest + w.needs.stack
+		bytes += 4 * f.columns.rows()
+	}
+	return bytes + 8*entries
+}
+
+// allocate makes room for the factor.
+func (f *factor) allocate() {
+	total := len(f.below)
+	collect(f.size)
+	values := make([]float64, f.size)
+	f.block, f.pending = make([][]float64, total), make([][]float64, total)
+	for s := range int32(total) {
+		size := f.width(s) * (f.width(s) + len(f.below[s]))
+		f.block[s], values = values[:size:size], values[size:]
+		if f.waits(s) {
+			f.pending[s] = make([]float64, triangle(len(f.below[s])))
+		}
+	}
+	for _, w := range f.fronts {
+		w.at = make([]int32, f.columns.rows())
+		w.whole, w.rest, w.stack = make([]float64, w.needs.whole), make([]float64, w.needs.rest), make([]float64, w.needs.stack)
 	}
 }
 
@@ -356,11 +383,11 @@ func (f *factor) stackSize(supernodes iter.Seq[int32]) int {
 	size, most := 0, 0
 	for s := range supernodes {
 		for _, c := range f.child[s] {
-			if f.pending[c] == nil {
+			if !f.waits(c) {
 				size -= triangle(len(f.below[c]))
 			}
 		}
-		if f.pending[s] == nil && f.parent[s] >= 0 {
+		if !f.waits(s) && f.parent[s] >= 0 {
 			size += triangle(len(f.below[s]))
 			most = max(most, size)
 		}
@@ -402,7 +429,11 @@ type front struct {
 	rest  []float64 // what the supernode leaves: u rows of u entries, of which the lower triangle counts
 	stack []float64 // what children leave, lower triangles by rows
 	used  int       // of the stack
+	needs frontSize
 }
+
+// frontSize is how many entries the arrays of a front need.
+type frontSize struct{ whole, rest, stack int }
 
 // eliminate eliminates a supernode, whose children have been.
 func (w *front) eliminate(s int32, workers int) {

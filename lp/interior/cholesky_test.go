@@ -78,7 +78,7 @@ func TestFactorSolves(t *testing.T) {
 		for workers := 1; workers <= 3; workers++ {
 			q := *p
 			q.rows.index, q.rows.value = slices.Clone(p.rows.index), slices.Clone(p.rows.value) // which are sorted and scaled
-			e, err := newElastic(context.Background(), &q, workers)
+			e, err := newElastic(context.Background(), &q, Solver{Workers: workers})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -63,7 +63,7 @@ type elastic struct {
 }
 
 // newElastic takes over the rows of p and their bounds, which p has no more.
-func newElastic(ctx context.Context, p *program, workers int) (*elastic, error) {
+func newElastic(ctx context.Context, p *program, s Solver) (*elastic, error) {
 	n := len(p.cost)
 	products := 0
 	for i := range p.rows.rows() {
@@ -81,8 +81,16 @@ func newElastic(ctx context.Context, p *program, workers int) (*elastic, error) 
 	e.arrange(p)
 	collect(len(e.rows.index))
 	var err error
-	e.factor, err = newFactor(ctx, &e.rows, &e.columns, workers)
-	return e, err
+	if e.factor, err = newFactor(ctx, &e.rows, &e.columns, s.Workers); err != nil {
+		return nil, err
+	}
+	if s.Needs != nil {
+		if err := s.Needs(e.factor.bytes() + e.runBytes()); err != nil {
+			return nil, err
+		}
+	}
+	e.factor.allocate()
+	return e, nil
 }
 
 // order returns the order of elimination: that of nested dissection, in postorder.
@@ -189,6 +197,9 @@ func newRun(e *elastic, cost []float64, price float64) *run {
 		affine: direction{x: v(n), y: v(sides)}, step: direction{x: v(n), y: v(sides)},
 		activity: v(m), transposed: v(n), diagonal: v(n), right: v(n), residual: v(n), weight: v(m), perRow: v(m)}
 }
+
+// runBytes returns what newRun takes.
+func (e *elastic) runBytes() int { return 8 * (11*len(e.order) + 6*len(e.sides) + 3*len(e.scale)) }
 
 // minimise solves the elastic form for costs and a price. Infeasible comes with multipliers where
 // there are no costs. Optimal always does: without costs they are 0.

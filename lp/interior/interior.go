@@ -28,6 +28,9 @@ import (
 // Solver is an lp.Solver. The zero value is ready to use.
 type Solver struct {
 	Workers int // goroutines; 0 stands for GOMAXPROCS. The result does not depend on it
+	// Needs is told how many bytes a program takes beside what it has taken to find that out, before they are
+	// taken; an error refuses the program. nil: every program is taken whose factor is not too large.
+	Needs func(bytes int) error
 }
 
 const (
@@ -59,7 +62,7 @@ func (s Solver) Solve(ctx context.Context, p *lp.Problem) (lp.Result, error) {
 		return q.Restore(lp.Result{Status: lp.Optimal, X: []float64{}, Y: make([]float64, q.Rows())}), nil
 	}
 	solved := substitute(q.Problem)
-	e, err := newElastic(ctx, solved, s.Workers)
+	e, err := newElastic(ctx, solved, s)
 	if err != nil {
 		return lp.Result{}, err
 	}

@@ -2,8 +2,10 @@ package interior_test
 
 import (
 	"context"
+	"errors"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -172,5 +174,33 @@ func TestContext(t *testing.T) {
 		Lower: []float64{0}, Upper: []float64{1}, Cost: []float64{1}}
 	if _, err := (interior.Solver{}).Solve(ctx, p); err == nil {
 		t.Error("no error after the context ended")
+	}
+}
+
+// TestNeeds: a program is refused before it takes the memory that it says it needs, and takes about as much.
+func TestNeeds(t *testing.T) {
+	g, err := bench.GoalSet(context.Background(), "feasible", 10_000, *interior.Seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := lp.Encode(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	allocated := func(refusal error) (needs, took int) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := interior.Solver{Needs: func(bytes int) error { needs = bytes; return refusal }}.Solve(context.Background(), e.Problem)
+		runtime.ReadMemStats(&after)
+		if !errors.Is(err, refusal) {
+			t.Fatalf("%v, want %v", err, refusal)
+		}
+		return needs, int(after.TotalAlloc - before.TotalAlloc)
+	}
+	_, less := allocated(errors.New("too much"))
+	needs, all := allocated(nil)
+	// What comes after the solution is allocated as well.
+	if took := all - less; took < needs || took > 3*needs {
+		t.Errorf("%d bytes are said to be needed, and %d are allocated", needs, took)
 	}
 }
