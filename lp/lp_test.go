@@ -268,6 +268,31 @@ func TestForcedTies(t *testing.T) {
 	}
 }
 
+// TestWeakChoicesDoNotLimitTheMargin: a weak choice ties with the taken one, and the margin against the other
+// is that of the whole box, whatever margin is asked for.
+func TestWeakChoicesDoNotLimitTheMargin(t *testing.T) {
+	b := sparse.NewBuilder(4)
+	for s := uint32(1); s < 4; s++ {
+		b.AddChoice(0, "go", sparse.Branch{Target: s, Probability: 1})
+	}
+	m := build(t, b)
+	g := goals(m, 0.9, []uint32{0, sparse.None, sparse.None, sparse.None})
+	g.Weak = sparse.NewBitset(m.NumChoices())
+	g.Weak.Set(1)
+	constrain(t, &g, "r[#1] = r[#2]")
+	for _, margin := range []float64{0, 0.1} {
+		g.Margin = margin
+		a, e, err := lp.LargestMargin(context.Background(), g, interior.Solver{})
+		if err != nil || a.Verdict != lp.Yes {
+			t.Fatalf("%v %s, %v", a.Verdict, a.Why, err)
+		}
+		proved(t, g, e)
+		if math.Abs(e.Value-0.9) > 1e-6 || math.Abs(e.Limit-0.9) > 1e-6 {
+			t.Errorf("margin from %v to %v, want 0.9", e.Value, e.Limit)
+		}
+	}
+}
+
 // failing is a solver that says what it is told to.
 type failing struct {
 	result lp.Result

@@ -35,9 +35,9 @@ const (
 	leewayMost   = 1e-2
 )
 
-// retreats are how far to go back from a reward that attains an extreme, by itself, until it is proved a member: as
-// a share of the way to the first member, and of the margin.
-var retreats = []float64{0, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-2, 0.1}
+// retreats are how far to go back from a reward that attains an extreme, by itself, until it is proved a
+// member: as a share of the way to a reward inside the goal set, and of the margin.
+var retreats = []float64{1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-2, 0.1}
 
 // LargestMargin finds the largest margin with which a goal set is not empty; g.Margin is the least that
 // counts. Untaken choices with the distribution of the taken one, which no reward tells apart, are taken
@@ -315,27 +315,33 @@ func (x *extremes) generate() (Answer, Extreme, error) {
 	return g.best, e, err
 }
 
-// member proves that an optimum, or what lies between it and a reward inside the goal set, is attained.
+// member proves that an optimum, or what lies close to it, is attained: with less of a margin, or on the way
+// to a reward inside the goal set.
 func (x *extremes) member(f *feasibility, o optimum, e *Extreme) error {
-	for _, d := range retreats {
-		yes, err := x.retreat(f, o, e, d)
-		if err != nil || yes {
-			return err
-		}
-		if d > 0 {
-			continue
-		}
-		if o.first == nil {
-			if o.first, err = x.inside(f); err != nil {
-				return err
-			}
-		}
-		// Where not even what is inside is proved, going back does not help.
-		if yes, err = x.retreat(f, o, e, 1); err != nil || !yes {
-			return err
+	yes, err := x.retreat(f, o, e, 0)
+	if err == nil && !yes && (x.quantity.name == "" || o.first != nil) {
+		yes, err = x.goBack(f, o, e)
+	}
+	if err == nil && !yes && f == x.system {
+		if o.first, err = x.inside(f); err == nil && o.first != nil {
+			_, err = x.goBack(f, o, e)
 		}
 	}
-	return nil
+	return err
+}
+
+// goBack goes back from an optimum as far as it takes. Where nothing at the end of the way is proved, what
+// lies on it is not tried.
+func (x *extremes) goBack(f *feasibility, o optimum, e *Extreme) (yes bool, err error) {
+	if yes, err = x.retreat(f, o, e, 1); err != nil || !yes {
+		return yes, err
+	}
+	for _, d := range retreats {
+		if yes, err := x.retreat(f, o, e, d); err != nil || yes {
+			return true, err
+		}
+	}
+	return true, nil
 }
 
 // retreat tries to prove what lies some way back from an optimum.
@@ -395,7 +401,7 @@ func (x *extremes) limit(o optimum, e *Extreme, refute func(q check.Question) *C
 
 // optimum is what is to be proved an extreme.
 type optimum struct {
-	theta, first []float64 // a reward that attains value, and one that is inside the goal set; nil: none is known
+	theta, first []float64 // a reward that attains value, and one to go back to; nil: none is known
 	value, most  float64   // most is the least upper bound that is known
 	y            []float64 // multipliers of the rows that prove it
 }
@@ -457,7 +463,7 @@ func (g *generation) maximise(q quantity) (optimum, error) {
 		if value > o.value && (q.name != "" || value >= g.g.Margin) {
 			atCorner = corner.x != nil && !far && !atCorner
 			o.theta, o.value = g.reward(r.x[:g.groups]), value
-			if o.first == nil {
+			if o.first == nil && q.name != "" {
 				o.first = o.theta
 			}
 		} else if !far {

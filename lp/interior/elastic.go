@@ -107,15 +107,19 @@ func (p *pattern) order(columns int) []uint32 {
 // leastScale is the least that a row is divided by: one of faint entries hardly matters, whatever it asks.
 const leastScale = 1e-3
 
-// scaleRows divides the rows by their greatest entries, and lists the sides.
+// scaleRows divides the rows by their greatest entries, and lists the sides: all but those that hold
+// whatever x is, because the row has no entries.
 func (e *elastic) scaleRows(p *program) {
-	count := 0
-	for i := range e.scale {
-		for _, bound := range [2]float64{p.lower[i], p.upper[i]} {
-			if !math.IsInf(bound, 0) {
-				count++
+	sides := func(i int, f func(s side)) {
+		for k, bound := range [2]float64{p.lower[i], -p.upper[i]} {
+			if !math.IsInf(bound, 0) && (bound > 0 || p.rows.start[i] < p.rows.start[i+1]) {
+				f(side{bound, uint32(i), k == 1})
 			}
 		}
+	}
+	count := 0
+	for i := range e.scale {
+		sides(i, func(side) { count++ })
 	}
 	e.sides = make([]side, 0, count)
 	for i := range e.scale {
@@ -128,12 +132,10 @@ func (e *elastic) scaleRows(p *program) {
 			value[k] /= scale
 		}
 		e.scale[i] = scale
-		if lower := p.lower[i] / scale; !math.IsInf(lower, 0) {
-			e.sides = append(e.sides, side{lower, uint32(i), false})
-		}
-		if upper := p.upper[i] / scale; !math.IsInf(upper, 0) {
-			e.sides = append(e.sides, side{-upper, uint32(i), true})
-		}
+		sides(i, func(s side) {
+			s.bound /= scale
+			e.sides = append(e.sides, s)
+		})
 	}
 }
 
