@@ -42,8 +42,9 @@ var retreats = []float64{1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-2, 0.1}
 // LargestMargin finds the largest margin with which a goal set is not empty; g.Margin is the least that
 // counts. Untaken choices with the distribution of the taken one, which no reward tells apart, are taken
 // to be weak. The answer's verdict is whether there is any margin, and its reward the one that keeps the
-// largest. With features it takes one discounted solve for each of some dozens of rewards; otherwise it is
-// up to the solver, which is asked a few times. Errors are those of Feasible.
+// largest. With features it takes one discounted solve for each of some dozens of rewards; otherwise the
+// solver is asked for the optimum, and perhaps for a reward inside the goal set, and its multipliers prove the
+// limit. Errors are those of Feasible.
 func LargestMargin(ctx context.Context, g GoalSet, solver Solver) (Answer, Extreme, error) {
 	if err := g.validate(); err != nil {
 		return Answer{}, unknownExtreme(), err
