@@ -45,6 +45,7 @@ func TestTable(t *testing.T) {
 		{"files", filesTable},
 		{"goals", goalSetTable},
 		{"member", memberTable},
+		{"extremes", extremesTable},
 		{"features", featuresTable},
 	} {
 		if !wanted.MatchString(table.name) {

@@ -61,13 +61,6 @@ type Answer struct {
 	// values are; the certificate is what proves it to reach the margin.
 	LeastGap float64
 
-	// Margin is the largest LeastGap of any θ of the goal set, weak choices aside, as the solver of
-	// Feasible says where few states matter; LargestMargin is what proves it. RelativeMargin is Margin in
-	// units of the width of the box. +Inf when S_train has no untaken choice whose distribution is not
-	// that of the taken one; NaN when not known.
-	Margin         float64
-	RelativeMargin float64
-
 	// Unproved is what the checker found missing in the last certificate tried, when undecided.
 	Unproved []check.Violation
 }

@@ -34,11 +34,10 @@ type duel struct {
 	sigma []uint32 // the choice of each relevant state that is not terminal
 	start Gap
 
-	touched []uint32 // states that either side came to, and those that they are tied to
+	sides   [2]*spread // what follows from the start
+	touched []uint32   // states that either side came to, and those that they are tied to
 	seen    sparse.Bitset
-	left    [2][]float64 // discounted visits of each side that are still to be followed
-	visits  [2][]float64 // those that have been followed
-	reward  []float64    // what the rows leave of each reward: visits of π less those of σ
+	reward  []float64 // what the rows leave of each reward: visits of π less those of σ
 }
 
 // The sides of a duel.
@@ -49,9 +48,9 @@ const (
 
 const (
 	duelRounds = 6       // policies σ that are tried
-	duelShare  = 0.25    // of the excess expected may be lost where following stops
+	duelShare  = 0.125   // of the excess expected may be lost where a side stops to be followed
 	duelFaint  = 1e-6    // of that share: visits that are not followed
-	duelPushes = 1 << 28 // branches to follow in one duel
+	duelWork   = 1 << 26 // states to follow at most, each time that they are
 )
 
 // known holds the least and the greatest reward of each state, or of those that a label ties to it,
@@ -119,9 +118,8 @@ func (f *feasibility) duels() error {
 	}
 	d.sigma, d.seen, d.reward = make([]uint32, n), sparse.NewBitset(n), make([]float64, n)
 	prices := make([]float64, n)
-	for side := range d.left {
-		d.left[side], d.visits[side] = make([]float64, n), make([]float64, n)
-	}
+	d.sides[defends] = newSpread(f.g.Model, f.g.Discount, f.g.Train)
+	d.sides[attacks] = newSpread(f.g.Model, f.g.Discount, nil)
 	for _, s := range f.states {
 		r := root(d.ties, s)
 		if prices[s] = d.known.lower[r]; f.g.Train.Has(s) {
@@ -233,49 +231,25 @@ func (d *duel) follow(expected float64) {
 	for _, s := range d.touched {
 		d.seen.Clear(s)
 		d.reward[root(d.ties, s)] = 0
-		for side := range d.left {
-			d.left[side][s], d.visits[side][s] = 0, 0
-		}
 	}
 	d.touched = d.touched[:0]
 	least, greatest := d.g.valueBounds()
 	enough := duelShare * expected / (greatest - least)
-	d.spread(defends, d.start.Taken, 1)
-	d.spread(attacks, d.start.Untaken, 1)
-	for pushes := 0; pushes < duelPushes; {
-		moved := 0.0
-		for _, s := range d.touched { // those that are new at the end are for the next pass
-			for side := range d.left {
-				x := d.left[side][s]
-				if x <= duelFaint*enough || side == defends && !d.g.Train.Has(s) {
-					continue
-				}
-				moved += x
-				d.left[side][s] = 0
-				d.visits[side][s] += x
-				if !d.g.Model.Terminal(s) {
-					pushes += d.spread(side, d.choice(side, s), x)
-				}
-			}
-		}
-		if moved <= enough {
-			break
+	for side, first := range [2]uint32{d.start.Taken, d.start.Untaken} {
+		p := d.sides[side]
+		p.reset()
+		p.enter(first, 1, 0)
+		p.follow([2][]uint32{d.g.Policy, d.sigma}[side], duelFaint*enough, enough, duelWork)
+		for _, s := range p.touched {
+			d.touch(s)
 		}
 	}
 	for _, s := range d.touched {
-		d.reward[root(d.ties, s)] += d.visits[defends][s] - d.visits[attacks][s]
+		d.reward[root(d.ties, s)] += d.sides[defends].visits[s] - d.sides[attacks].visits[s]
 	}
 }
 
-// choice returns what a side chooses in a state.
-func (d *duel) choice(side int, s uint32) uint32 {
-	if side == defends {
-		return d.g.Policy[s]
-	}
-	return d.sigma[s]
-}
-
-// touch adds a state, and the one that it is tied to, to those that are cleared before the next duel.
+// touch adds a state, and the one that it is tied to, to those that either side came to.
 func (d *duel) touch(s uint32) {
 	for _, t := range [2]uint32{s, root(d.ties, s)} {
 		if !d.seen.Has(t) {
@@ -283,18 +257,6 @@ func (d *duel) touch(s uint32) {
 			d.touched = append(d.touched, t)
 		}
 	}
-}
-
-// spread leaves a side's visits, discounted, where a choice leads, and returns the number of branches.
-func (d *duel) spread(side int, choice uint32, visits float64) int {
-	m := d.g.Model
-	lo, hi := m.Branches(choice)
-	for b := lo; b < hi; b++ {
-		t := m.Target(b)
-		d.touch(t)
-		d.left[side][t] += d.g.Discount * m.Probability(b) * visits
-	}
-	return int(hi - lo)
 }
 
 // certificate returns the multipliers of the duel, and the excess of yᵀb over (yᵀA)x, above 0 where
@@ -307,8 +269,8 @@ func (d *duel) certificate() (c *Certificate, excess float64) {
 	d.touch(d.start.State)
 	slices.Sort(d.touched)
 	for _, s := range d.touched {
-		x, y := d.visits[defends][s], d.visits[attacks][s]
-		if z := d.left[defends][s] - d.left[attacks][s]; z > 0 {
+		x, y := d.sides[defends].visits[s], d.sides[attacks].visits[s]
+		if z := d.sides[defends].waiting[s] - d.sides[attacks].waiting[s]; z > 0 {
 			excess -= z * greatest
 		} else {
 			excess -= z * least

@@ -22,7 +22,7 @@ func SolveElastic(p *Problem, run func(p *Problem) (Result, error)) (Result, err
 		return *decided, nil
 	}
 	if q.Columns() == 0 {
-		return q.Restore(Result{Status: Optimal, X: []float64{}}), nil
+		return q.Restore(Result{Status: Optimal, X: []float64{}, Y: make([]float64, q.Rows())}), nil
 	}
 	result, err := run(q.Problem)
 	if err != nil {

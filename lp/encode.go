@@ -127,7 +127,7 @@ func (e *Encoding) boundRows(s uint32) {
 		case a == g.Policy[s]:
 			row(0, 0)
 		default:
-			if g.margin(a) < g.Margin {
+			if g.weak(a) {
 				row(0, math.Inf(1))
 				continue
 			}

@@ -58,12 +58,9 @@ func ExampleFeasible() {
 		if err != nil {
 			panic(err)
 		}
-		fmt.Printf("%v, largest margin %.3f\n", answer.Verdict, answer.Margin)
-		fmt.Println(answer.Why)
+		fmt.Println(answer.Verdict, "-", answer.Why)
 	}
 	// Output:
-	// yes, largest margin 0.648
-	// every untaken choice of S_train is worse by at least 0.648, or the same
-	// no, largest margin NaN
-	// no reward meets the linear system: its rows contradict one another
+	// yes - every untaken choice of S_train is worse by at least 0.2835, or the same
+	// no - no reward meets the linear system: its rows contradict one another
 }

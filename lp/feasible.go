@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"offswitch/lp/check"
 )
@@ -17,9 +18,6 @@ const (
 	tieMargin = 1e-9
 	// spreadLimit bounds, in the same unit, how far they are kept apart.
 	spreadLimit = 1e-3
-	// marginStates is the number of states that matter up to which the largest margin is looked for,
-	// which takes a linear program even where the verdict does not.
-	marginStates = 2000
 )
 
 // Feasible decides whether a goal set has any reward in it. A yes comes with a reward that is proved
@@ -27,10 +25,9 @@ const (
 // reward; where there is no margin, θ = 0 and constant rewards, which are members whenever the box and
 // the constraints allow them (for constant ones, where nothing ends); and duels, which prove that a
 // few rows contradict one another or come upon a member. These take a few solves and checks of
-// millions of states. What is then still open is for the solver. A yes alone says little, so where no
-// more than a few thousand states matter the solver also maximises the margin, and the reward that
-// reaches it replaces the one found if it is proved. solver may be nil: then only what needs no linear
-// program is decided. Where S_train is not closed, the linear system is only an outer relaxation: a no
+// millions of states. What is then still open is for the solver. Where it finds a reward that is not proved a
+// member, because something is tied, it maximises the margin. A yes alone says little: see LargestMargin.
+// solver may be nil: then only what needs no linear program is decided. Where S_train is not closed, the linear system is only an outer relaxation: a no
 // is proved all the same, and a yes where the reward found turns out to be a member.
 //
 // The error is that of a goal set that is not well-formed, of a solver that refuses a problem that
@@ -74,53 +71,39 @@ func (f *feasibility) run() error {
 			return err
 		}
 	}
-	if f.solver == nil {
-		if f.best.Verdict == Undecided {
-			f.best.Why = "no reward that was tried is a proved member, and there is no solver to look for others"
-		}
-		return nil
-	}
-	few := len(f.states) <= marginStates
-	if f.best.Verdict == Yes && !few {
-		return nil
-	}
-	var err error
-	if f.e, err = Encode(f.g); err != nil {
-		return err
-	}
-	switch {
-	case len(f.e.strict) == 0:
-		f.best.Margin, f.best.RelativeMargin = math.Inf(1), math.Inf(1)
-	case few:
-		if err := f.solve(f.e.maximiseMargin()); err != nil || f.best.Verdict != Undecided {
-			return err
-		}
-	}
 	if f.best.Verdict == Yes {
 		return nil
 	}
-	return f.solve(f.e.Problem)
+	if f.solver == nil {
+		f.best.Why = "no reward that was tried is a proved member, and there is no solver to look for others"
+		return nil
+	}
+	return f.solve()
 }
 
-// solve asks the solver about the system, or about its largest margin.
-func (f *feasibility) solve(p *Problem) error {
-	result, err := f.solver.Solve(f.ctx, p)
+// solve asks the solver.
+func (f *feasibility) solve() (err error) {
+	if f.e, err = Encode(f.g); err != nil {
+		return err
+	}
+	result, err := f.ask(f.e.Problem)
 	switch {
-	case f.ctx.Err() != nil:
-		return context.Cause(f.ctx)
-	case err != nil && f.best.Verdict == Yes:
-		f.best.Why += fmt.Sprintf("; the largest margin is not known: %v", err)
-		return nil
 	case err != nil:
 		return err
-	case usable(result, p):
-		return f.found(result.X, p.Columns() > f.e.Columns())
-	case f.best.Verdict == Yes:
-		f.best.Why += fmt.Sprintf("; the largest margin is not known: %s ended %v (%s)", f.solver.Name(), result.Status, result.Detail)
-		return nil
+	case usable(result, f.e.Problem):
+		return f.found(result.X)
 	}
 	f.refute(result)
 	return nil
+}
+
+// ask asks the solver about one program.
+func (f *feasibility) ask(p *Problem) (Result, error) {
+	result, err := f.solver.Solve(f.ctx, p)
+	if f.ctx.Err() != nil {
+		err = context.Cause(f.ctx)
+	}
+	return result, err
 }
 
 // usable reports whether a result has a solution to look at.
@@ -232,45 +215,50 @@ func (f *feasibility) keep(a Answer) {
 		}
 		return
 	}
-	a.Margin, a.RelativeMargin = f.best.Margin, f.best.RelativeMargin
 	f.best = a
 }
 
-// found judges the reward of an optimal solution, of the margin problem or of the system alone.
-func (f *feasibility) found(x []float64, margin bool) error {
-	lower, upper := f.g.box()
-	if margin {
-		f.best.Margin = x[len(x)-1]
-		f.best.RelativeMargin = f.best.Margin / (upper - lower)
-	}
-	yes, err := f.candidates(x)
-	if err != nil || yes {
+// found judges the reward of a solution of the system. Where it is not proved a member, those that keep
+// apart what can be are tried: the reward of the largest margin, and where that is none, because some ties
+// are forced, one that keeps the others apart.
+func (f *feasibility) found(x []float64) error {
+	if yes, err := f.candidates(x); err != nil || yes {
 		return err
 	}
-	if margin && f.g.Margin == 0 && f.best.Margin <= tieMargin*(upper-lower) {
-		spread := f.e.spreadMargin(spreadLimit * (upper - lower))
-		result, err := f.solver.Solve(f.ctx, spread)
-		if f.ctx.Err() != nil {
-			return context.Cause(f.ctx)
+	believed := f.solver.Name() + " finds a solution"
+	if len(f.e.strict) > 0 {
+		lower, upper := f.g.box()
+		margin, yes, err := f.apart(f.e.maximiseMargin())
+		if err == nil && !yes && f.g.Margin == 0 && margin <= tieMargin*(upper-lower) {
+			_, yes, err = f.apart(f.e.spreadMargin(spreadLimit * (upper - lower)))
 		}
-		if err == nil && usable(result, spread) {
-			if yes, err := f.candidates(result.X); err != nil || yes {
-				return err
-			}
+		if err != nil || yes {
+			return err
+		}
+		if finite(margin) {
+			believed += fmt.Sprintf(" with margin %.6g", margin)
 		}
 	}
-	if f.best.Verdict != Undecided {
-		return nil
-	}
-	believed := f.solver.Name() + " finds a solution, but its reward is not proved a member: "
-	if margin {
-		believed = fmt.Sprintf("%s finds a solution with margin %.6g, but its reward is not proved a member: ", f.solver.Name(), f.best.Margin)
-	}
+	believed += ", but its reward is not proved a member: "
 	if !f.best.Closed {
 		believed += "S_train is not closed, so that the linear program is only an outer relaxation; "
 	}
 	f.best.Why = believed + f.best.Why
 	return nil
+}
+
+// apart judges the reward of an optimal solution, and returns the value of the last column; NaN where none
+// is found.
+func (f *feasibility) apart(p *Problem) (last float64, yes bool, err error) {
+	result, err := f.ask(p)
+	if f.ctx.Err() != nil {
+		return math.NaN(), false, err
+	}
+	if err != nil || !usable(result, p) { // there is a solution already
+		return math.NaN(), false, nil
+	}
+	yes, err = f.candidates(result.X)
+	return result.X[len(result.X)-1], yes, err
 }
 
 // candidates judges the rewards that a solution may be meant to be, and reports whether one is a
@@ -279,17 +267,8 @@ func (f *feasibility) candidates(x []float64) (bool, error) {
 	lower, upper := f.g.box()
 	near := snapTolerance * (upper - lower)
 	exact := f.e.Theta(x)
-	snapped := append([]float64(nil), exact...)
-	for _, s := range f.states {
-		switch v := snapped[s]; {
-		case math.Abs(v) <= near && lower <= 0 && upper >= 0:
-			snapped[s] = 0
-		case v-lower <= near:
-			snapped[s] = lower
-		case upper-v <= near:
-			snapped[s] = upper
-		}
-	}
+	snapped := slices.Clone(exact)
+	f.snap(snapped)
 	for _, values := range [][]float64{snapped, exact} {
 		r := f.allowed(values, near)
 		if r == nil {
@@ -304,6 +283,22 @@ func (f *feasibility) candidates(x []float64) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// snap puts rewards on a bound of the box, or on 0, where they are as close as a solver comes.
+func (f *feasibility) snap(theta []float64) {
+	lower, upper := f.g.box()
+	near := snapTolerance * (upper - lower)
+	for _, s := range f.states {
+		switch x := theta[s]; {
+		case math.Abs(x) <= near && lower <= 0 && upper >= 0:
+			theta[s] = 0
+		case x-lower <= near:
+			theta[s] = lower
+		case upper-x <= near:
+			theta[s] = upper
+		}
+	}
 }
 
 // allowed returns the reward of these values, or one close by, that meets the constraints exactly;
@@ -348,17 +343,17 @@ func (f *feasibility) proveNo(y []float64, believed string) {
 	}
 	for _, least := range []float64{1e-2, 1e-4, 0} {
 		f.best.Why = believed
-		if f.prove(&f.best, No, f.infeasible(y, scale, least)) {
+		if f.prove(&f.best, No, f.infeasible(f.g.question(), y, scale, least)) {
 			f.best.Why = "no reward meets the linear system: its rows contradict one another" + f.overlap()
 			return
 		}
 	}
 }
 
-// infeasible makes an infeasibility certificate of multipliers of the rows, in units of a scale and without
-// those below least. What rounding left on the wrong side of 0 is dropped.
-func (f *feasibility) infeasible(y []float64, scale, least float64) *Certificate {
-	c := check.New(f.g.Model, check.Infeasible, f.g.question())
+// infeasible makes an infeasibility certificate of multipliers of the rows, in units of a scale, if that is
+// not 0, and without those below least. What rounding left on the wrong side of 0 is dropped.
+func (f *feasibility) infeasible(q check.Question, y []float64, scale, least float64) *Certificate {
+	c := check.New(f.g.Model, check.Infeasible, q)
 	for row, x := range y {
 		lower, upper := f.e.RowLower[row], f.e.RowUpper[row]
 		if math.IsInf(upper, 1) {

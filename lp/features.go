@@ -69,6 +69,14 @@ type pairCut struct {
 	sigma          []uint32
 }
 
+// occupy spreads the difference of the occupations after both choices, times a factor, and returns how many
+// states that took.
+func (c *pairCut) occupy(p *spread, factor float64) int {
+	p.enter(c.taken, factor, 0)
+	p.enter(c.untaken, -factor, 0)
+	return p.follow(c.sigma, spreadTolerance*math.Abs(factor), 0, math.MaxInt)
+}
+
 // generate decides the goal set by constraint generation.
 func (f *feasibility) generate() error {
 	g, err := newGeneration(f)
@@ -103,7 +111,7 @@ func newGeneration(f *feasibility) (*generation, error) {
 	}
 	g.force()
 	for range spreadWorkers {
-		g.spreads = append(g.spreads, newSpread(m, f.g.Discount))
+		g.spreads = append(g.spreads, newSpread(m, f.g.Discount, nil))
 	}
 	g.bound()
 	return g, nil
@@ -313,10 +321,10 @@ func (g *generation) add(missed []Gap, v *sparse.Solution, at []float64) bool {
 	var wait sync.WaitGroup
 	for k, p := range g.spreads {
 		wait.Go(func() {
-			p.work = spreadWork * len(g.states)
-			for i := k; i < len(missed) && p.work > 0; i += len(g.spreads) {
+			work := spreadWork * len(g.states)
+			for i := k; i < len(missed) && work > 0; i += len(g.spreads) {
 				cuts[i] = pairCut{taken: missed[i].Taken, untaken: missed[i].Untaken, sigma: sigma}
-				p.occupy(&cuts[i], 1)
+				work -= cuts[i].occupy(p, 1)
 				rows[i] = g.row(p, g.g.weak(missed[i].Untaken))
 			}
 		})
@@ -343,7 +351,7 @@ func (g *generation) row(p *spread, weak bool) []float64 {
 	row := make([]float64, g.groups+2)
 	for _, s := range p.touched {
 		if k := g.group[s]; k != sparse.None {
-			row[k] += p.mass[s]
+			row[k] += p.visits[s]
 		}
 	}
 	p.reset()
@@ -391,12 +399,12 @@ func (g *generation) refutation(q check.Question, constraints, cuts []float64) *
 		cut := &g.cuts[j]
 		pairs[cut.taken] -= x
 		pairs[cut.untaken] += x
-		p.occupy(cut, x)
+		cut.occupy(p, x)
 		for _, s := range p.touched {
 			if a := cut.sigma[s]; a == sparse.None {
-				ends[s] -= p.mass[s]
+				ends[s] -= p.visits[s]
 			} else {
-				total[a] -= p.mass[s]
+				total[a] -= p.visits[s]
 			}
 		}
 		p.reset()
@@ -446,76 +454,4 @@ func (g *generation) found(w []float64) error {
 		g.best.Why = "constraint generation finds a reward, but it is not proved a member: " + g.best.Why
 	}
 	return nil
-}
-
-func newSpread(m *sparse.MDP, gamma float64) *spread {
-	n := m.NumStates()
-	return &spread{m: m, gamma: gamma, mass: make([]float64, n), waiting: make([]float64, n), queued: sparse.NewBitset(n), seen: sparse.NewBitset(n)}
-}
-
-// spread follows mass from choices along a policy.
-type spread struct {
-	m       *sparse.MDP
-	gamma   float64
-	mass    []float64 // discounted, of all times, by state
-	waiting []float64 // not followed yet
-	queued  sparse.Bitset
-	queue   []uint32
-	work    int      // states still to be followed before work is too much
-	touched []uint32 // states that mass has come to
-	seen    sparse.Bitset
-}
-
-// occupy spreads a cut's difference of occupations, times a factor.
-func (p *spread) occupy(c *pairCut, factor float64) {
-	p.follow(c.taken, factor, 0)
-	p.follow(c.untaken, -factor, 0)
-	p.run(c.sigma, spreadTolerance*math.Abs(factor))
-}
-
-// follow adds what reaches the targets of a choice to what waits there.
-func (p *spread) follow(choice uint32, mass, tolerance float64) {
-	lo, hi := p.m.Branches(choice)
-	for b := lo; b < hi; b++ {
-		t := p.m.Target(b)
-		if !p.seen.Has(t) {
-			p.seen.Set(t)
-			p.touched = append(p.touched, t)
-		}
-		p.waiting[t] += p.gamma * mass * p.m.Probability(b)
-		if math.Abs(p.waiting[t]) > tolerance && !p.queued.Has(t) {
-			p.queued.Set(t)
-			p.queue = append(p.queue, t)
-		}
-	}
-}
-
-// run follows everything that waits, in the order in which it came, until no state has more than the
-// tolerance. Terminal states keep theirs.
-func (p *spread) run(policy []uint32, tolerance float64) {
-	for head := 0; head < len(p.queue); head++ {
-		s := p.queue[head]
-		p.queued.Clear(s)
-		p.work--
-		x := p.waiting[s]
-		p.waiting[s] = 0
-		p.mass[s] += x
-		if policy[s] != sparse.None {
-			p.follow(policy[s], x, tolerance)
-		}
-		if head == 1<<16 { // what is done makes room
-			p.queue = p.queue[:copy(p.queue, p.queue[head+1:])]
-			head = -1
-		}
-	}
-	p.queue = p.queue[:0]
-}
-
-// reset forgets everything.
-func (p *spread) reset() {
-	for _, s := range p.touched {
-		p.mass[s], p.waiting[s] = 0, 0
-		p.seen.Clear(s)
-	}
-	p.touched = p.touched[:0]
 }

@@ -53,7 +53,7 @@ type judge struct {
 func newJudge(g GoalSet, yes check.Kind) *judge {
 	j := &judge{g: g, yes: yes, relevant: g.Relevant()}
 	j.states = g.matter(j.relevant)
-	j.answer = Answer{LeastGap: math.NaN(), Margin: math.NaN(), RelativeMargin: math.NaN()}
+	j.answer = Answer{LeastGap: math.NaN()}
 	j.answer.Closed, j.answer.Frontier = g.Closed()
 	return j
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	"offswitch/lp/check"
@@ -34,15 +35,16 @@ const (
 	leewayMost   = 1e-2
 )
 
-// retreats are how far to go back from a reward that attains an extreme, by itself, until it is proved a member: as
-// a share of the way to the first member, and of the margin.
-var retreats = []float64{0, 1e-10, 1e-9, 1e-8, 1e-6, 1e-4, 1e-2, 0.1}
+// retreats are how far to go back from a reward that attains an extreme, by itself, until it is proved a
+// member: as a share of the way to a reward inside the goal set, and of the margin.
+var retreats = []float64{1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-2, 0.1}
 
 // LargestMargin finds the largest margin with which a goal set is not empty; g.Margin is the least that
 // counts. Untaken choices with the distribution of the taken one, which no reward tells apart, are taken
 // to be weak. The answer's verdict is whether there is any margin, and its reward the one that keeps the
-// largest. With features it takes one discounted solve for each of some dozens of rewards; otherwise it is
-// up to the solver, which is asked a few times. Errors are those of Feasible.
+// largest. With features it takes one discounted solve for each of some dozens of rewards; otherwise the
+// solver is asked for the optimum, and perhaps for a reward inside the goal set, and its multipliers prove the
+// limit. Errors are those of Feasible.
 func LargestMargin(ctx context.Context, g GoalSet, solver Solver) (Answer, Extreme, error) {
 	if err := g.validate(); err != nil {
 		return Answer{}, unknownExtreme(), err
@@ -143,105 +145,119 @@ type extremes struct {
 	g        GoalSet
 	solver   Solver
 	quantity quantity
-	cuts     *generation // for all quantities of one goal set
+	cuts     *generation  // for all quantities of one goal set
+	system   *feasibility // the like where rewards do not depend on features
+	center   []float64    // a reward inside the goal set, as far as the solver finds one; nil: not asked
 }
 
 // find finds the extreme; its limit is that of the box if nothing better is proved.
 func (x *extremes) find() (Answer, Extreme, error) {
-	a, e, err := x.proved()
-	if x.quantity.name == "" {
-		a.Margin, a.RelativeMargin = math.NaN(), math.NaN() // e says more
-		return a, e, err
+	if err := x.g.validate(); err != nil {
+		return Answer{}, unknownExtreme(), err
 	}
-	lower, upper := x.g.box()
-	if x.g.Features != nil {
-		lower, upper = min(lower, 0), max(upper, 0)
+	search := x.solve
+	if closed, _ := x.g.Closed(); closed && x.g.Features != nil {
+		search = x.generate
 	}
-	if plain := max(x.quantity.sign*lower, x.quantity.sign*upper); e.Limit > plain {
+	a, e, err := search()
+	if plain := x.plain(); e.Limit > plain {
 		e.Limit, e.Beyond = plain, nil
 	}
 	return a, e, err
 }
 
-func (x *extremes) proved() (Answer, Extreme, error) {
-	e := unknownExtreme()
-	if err := x.g.validate(); err != nil {
-		return Answer{}, e, err
-	}
-	if closed, _ := x.g.Closed(); closed && x.g.Features != nil {
-		return x.generate()
-	}
-	a, err := Feasible(x.ctx, x.g, x.solver)
-	if err != nil || a.Verdict == No {
-		return a, e, err
-	}
-	x.attained(a, x.g, &e)
-	if x.solver == nil {
-		return a, e, nil
-	}
-	z, ok, err := x.optimum(&a)
-	if err != nil || !ok {
-		return a, e, err
-	}
-	err = x.prove(&a, &e, z)
-	return a, e, err
-}
-
-// optimum asks the solver for the extreme; ok is false when it does not find it, or there is none.
-func (x *extremes) optimum(a *Answer) (z float64, ok bool, err error) {
-	e, err := Encode(x.g)
-	if err != nil {
-		return 0, false, err
-	}
-	p := e.Problem
+// plain returns the limit that the box makes plain.
+func (x *extremes) plain() float64 {
 	if x.quantity.name == "" {
-		p = e.maximiseMargin()
-	} else {
-		p = p.clone()
-		p.Cost[e.column[e.position[x.quantity.state]]] = -x.quantity.sign
+		return math.Inf(1)
 	}
-	r, err := x.solver.Solve(x.ctx, p)
-	switch {
-	case err != nil:
-		return 0, false, err
-	case !usable(r, p):
-		a.Why += fmt.Sprintf("; the extreme is not known: %s ended %v (%s)", x.solver.Name(), r.Status, r.Detail)
-		return 0, false, nil
-	case x.quantity.name == "":
-		return r.X[len(r.X)-1], true, nil
+	lower, upper := x.g.box()
+	if x.g.Features != nil {
+		lower, upper = min(lower, 0), max(upper, 0)
 	}
-	return x.quantity.sign * r.X[e.column[e.position[x.quantity.state]]], true, nil
+	return max(x.quantity.sign*lower, x.quantity.sign*upper)
 }
 
-// prove proves from both sides of what the solver says, as closely as it can be done.
-func (x *extremes) prove(a *Answer, e *Extreme, z float64) error {
-	for _, side := range []struct {
-		sign float64
-		want Verdict
-	}{{-1, Yes}, {1, No}} {
-		for d := range x.leeways() {
-			h, err := x.quantity.atLeast(x.g, z+side.sign*d)
-			if err != nil {
-				return err
-			}
-			b, err := Feasible(x.ctx, h, x.solver)
-			if err != nil {
-				return err
-			}
-			if b.Verdict != side.want {
-				continue
-			}
-			if side.want == Yes {
-				x.attained(b, h, e)
-				b.Margin, b.RelativeMargin = a.Margin, a.RelativeMargin
-				*a = b
-			} else {
-				e.Limit, e.Beyond = z+d, b.Certificate
-			}
-			break
+// solve finds the extreme by the optimum of the linear system: a member close to its reward attains what it
+// says, and its multipliers prove that no more can be.
+func (x *extremes) solve() (Answer, Extreme, error) {
+	e := unknownExtreme()
+	if x.system == nil {
+		f := &feasibility{judge: newJudge(x.g, check.Feasible), ctx: x.ctx, solver: x.solver}
+		f.best = f.answer
+		if err := f.run(); err != nil {
+			return f.best, e, err
+		}
+		x.system = f
+	}
+	f := x.system
+	x.attained(f.best, x.g, &e)
+	if f.best.Verdict == No || x.solver == nil || e.Value >= x.plain() {
+		return f.best, e, nil
+	}
+	o, err := x.optimum(f)
+	if err == nil && o.theta != nil {
+		err = x.member(f, o, &e)
+	}
+	if err == nil && o.y != nil && e.Value < x.plain() {
+		err = x.limit(o, &e, func(q check.Question) *Certificate { return f.infeasible(q, o.y, 0, 0) })
+	}
+	return f.best, e, err
+}
+
+// optimum asks the solver for the extreme.
+func (x *extremes) optimum(f *feasibility) (o optimum, err error) {
+	if f.e == nil {
+		if f.e, err = Encode(f.g); err != nil {
+			return o, err
 		}
 	}
-	return nil
+	p := f.e.Problem
+	if x.quantity.name == "" {
+		p = f.e.maximiseMargin()
+	} else {
+		p = p.clone()
+		p.Cost[f.e.column[f.e.position[x.quantity.state]]] = -x.quantity.sign
+	}
+	r, err := f.ask(p)
+	if err != nil {
+		return o, err
+	}
+	if !usable(r, p) {
+		f.best.Why += fmt.Sprintf("; the extreme is not known: %s ended %v (%s)", x.solver.Name(), r.Status, r.Detail)
+		return o, nil
+	}
+	o.theta = f.e.Theta(r.X)
+	f.snap(o.theta)
+	if x.quantity.name == "" {
+		o.value = r.X[len(r.X)-1]
+	} else {
+		o.value = x.quantity.sign * o.theta[x.quantity.state]
+	}
+	o.most = o.value
+	if len(r.Y) == p.Rows() {
+		o.y = r.Y
+	}
+	return o, nil
+}
+
+// inside asks the solver for a reward inside the goal set; nil where it finds none.
+func (x *extremes) inside(f *feasibility) ([]float64, error) {
+	if x.center == nil {
+		r, err := f.ask(f.e.Problem)
+		switch {
+		case err != nil:
+			return nil, err
+		case usable(r, f.e.Problem):
+			x.center = f.e.Theta(r.X)
+		default:
+			x.center = []float64{}
+		}
+	}
+	if len(x.center) == 0 {
+		return nil, nil
+	}
+	return x.center, nil
 }
 
 // attained keeps what a proved member of a goal set attains, if that is the most so far.
@@ -286,80 +302,96 @@ func (x *extremes) generate() (Answer, Extreme, error) {
 	if err != nil || g.best.Verdict == No {
 		return g.best, e, err
 	}
-	if err = x.member(g, o, &e); err == nil {
-		err = x.limit(g, o, &e)
+	if o.theta != nil {
+		err = x.member(g.feasibility, o, &e)
+	}
+	switch {
+	case err != nil:
+	case x.quantity.name != "" && g.group[x.quantity.state] == sparse.None:
+		e.Limit = 0 // for want of features
+	case o.y != nil:
+		constraints, cuts := g.multipliers(o.y)
+		err = x.limit(o, &e, func(q check.Question) *Certificate { return g.refutation(q, constraints, cuts) })
 	}
 	return g.best, e, err
 }
 
-// member proves that an optimum, or what lies between it and the first center, is attained.
-func (x *extremes) member(g *generation, o optimum, e *Extreme) error {
-	if o.w == nil {
-		return nil
+// member proves that an optimum, or what lies close to it, is attained: with less of a margin, or on the way
+// to a reward inside the goal set.
+func (x *extremes) member(f *feasibility, o optimum, e *Extreme) error {
+	yes, err := x.retreat(f, o, e, 0)
+	if err == nil && !yes && (x.quantity.name == "" || o.first != nil) {
+		yes, err = x.goBack(f, o, e)
 	}
-	// Where not even the first member is proved, going back does not help.
+	if err == nil && !yes && f == x.system {
+		if o.first, err = x.inside(f); err == nil && o.first != nil {
+			_, err = x.goBack(f, o, e)
+		}
+	}
+	return err
+}
+
+// goBack goes back from an optimum as far as it takes. Where nothing at the end of the way is proved, what
+// lies on it is not tried.
+func (x *extremes) goBack(f *feasibility, o optimum, e *Extreme) (yes bool, err error) {
+	if yes, err = x.retreat(f, o, e, 1); err != nil || !yes {
+		return yes, err
+	}
 	for _, d := range retreats {
-		yes, err := x.retreat(g, o, e, d)
-		if err != nil || yes {
-			return err
-		}
-		if d == retreats[0] {
-			if yes, err = x.retreat(g, o, e, 1); err != nil || !yes {
-				return err
-			}
+		if yes, err := x.retreat(f, o, e, d); err != nil || yes {
+			return true, err
 		}
 	}
-	return nil
+	return true, nil
 }
 
 // retreat tries to prove what lies some way back from an optimum.
-func (x *extremes) retreat(g *generation, o optimum, e *Extreme, d float64) (yes bool, err error) {
+func (x *extremes) retreat(f *feasibility, o optimum, e *Extreme, d float64) (yes bool, err error) {
 	lower, upper := x.g.box()
-	h, w := x.g, append([]float64(nil), o.w...)
+	h, theta := x.g, slices.Clone(o.theta)
+	for s := range o.first {
+		theta[s] += d * (o.first[s] - theta[s])
+	}
+	judge := f.judge
 	if x.quantity.name == "" {
-		h.Margin = max(h.Margin, min(o.value-d*(upper-lower), o.value*(1-d)))
-	} else {
-		for k := range w {
-			w[k] += d * (o.first[k] - w[k])
+		if h.Margin = max(h.Margin, min(o.value-d*(upper-lower), o.value*(1-d))); h.Margin != x.g.Margin {
+			f.judge = newJudge(h, check.Feasible)
 		}
 	}
-	known, judge := g.best, g.judge
-	if g.best = g.answer; h.Margin != x.g.Margin {
-		g.judge = newJudge(h, check.Feasible)
+	known := f.best
+	f.best = f.answer
+	r := f.allowed(theta, snapTolerance*(upper-lower))
+	if r != nil {
+		var a Answer
+		if a, err = f.judge.judge(f.ctx, r); err == nil {
+			f.keep(a)
+		}
 	}
-	err = g.found(w)
-	if g.judge = judge; err != nil {
+	if f.judge = judge; err != nil {
 		return false, err
 	}
-	if g.best.Verdict == Yes {
-		x.attained(g.best, h, e)
+	if f.best.Verdict == Yes {
+		x.attained(f.best, h, e)
 		return true, nil
 	}
 	if known.Verdict == Yes {
-		g.best = known
+		f.best = known
 	}
 	return false, nil
 }
 
-// limit proves that nothing goes beyond an optimum.
-func (x *extremes) limit(g *generation, o optimum, e *Extreme) error {
-	switch {
-	case x.quantity.name != "" && g.group[x.quantity.state] == sparse.None:
-		e.Limit = 0 // for want of features
-		return nil
-	case o.y == nil:
-		return nil
-	}
-	constraints, cuts := g.multipliers(o.y)
-	if x.quantity.name != "" {
-		constraints = append(constraints, x.quantity.sign)
-	}
+// limit proves that nothing goes beyond an optimum, by what refutes a goal set with a margin that is
+// greater, or with one more constraint, which has multiplier 1.
+func (x *extremes) limit(o optimum, e *Extreme, refute func(q check.Question) *Certificate) error {
 	for d := range x.leeways() {
 		h, err := x.quantity.atLeast(x.g, o.most+d)
 		if err != nil {
 			return err
 		}
-		c := g.refutation(h.question(), constraints, cuts)
+		c := refute(h.question())
+		if x.quantity.name != "" {
+			c.ConstraintY = append(c.ConstraintY[:len(x.g.Constraints):len(x.g.Constraints)], x.quantity.sign)
+		}
 		if len(check.Check(h.Model, c)) == 0 {
 			e.Limit, e.Beyond = o.most+d, c
 			break
@@ -368,11 +400,11 @@ func (x *extremes) limit(g *generation, o optimum, e *Extreme) error {
 	return nil
 }
 
-// optimum is what maximise finds.
+// optimum is what is to be proved an extreme.
 type optimum struct {
-	w, first    []float64 // that attains value, and the first member
-	value, most float64   // most is the least upper bound by the cuts
-	y           []float64 // multipliers that prove it
+	theta, first []float64 // a reward that attains value, and one to go back to; nil: none is known
+	value, most  float64   // most is the least upper bound that is known
+	y            []float64 // multipliers of the rows that prove it
 }
 
 // maximise closes in on the greatest value of a quantity, from a member and from the best that the cuts allow.
@@ -401,14 +433,14 @@ func (g *generation) maximise(q quantity) (optimum, error) {
 				o.most, o.y = corner.value, corner.y
 			}
 		}
-		if o.w != nil && o.most-o.value <= tolerance() {
+		if o.theta != nil && o.most-o.value <= tolerance() {
 			break
 		}
 		r := corner
 		if !atCorner {
 			r = g.centerAbove(cost, o)
 			if r.x == nil || r.value < -emptyTolerance {
-				if o.w == nil && r.y != nil {
+				if o.theta == nil && r.y != nil {
 					g.empty(r.y)
 				}
 				break
@@ -431,9 +463,9 @@ func (g *generation) maximise(q quantity) (optimum, error) {
 		}
 		if value > o.value && (q.name != "" || value >= g.g.Margin) {
 			atCorner = corner.x != nil && !far && !atCorner
-			o.w, o.value = append([]float64(nil), r.x[:g.groups]...), value
-			if o.first == nil {
-				o.first = o.w
+			o.theta, o.value = g.reward(r.x[:g.groups]), value
+			if o.first == nil && q.name != "" {
+				o.first = o.theta
 			}
 		} else if !far {
 			break
@@ -457,7 +489,7 @@ func (g *generation) corner(cost []float64) smallResult {
 // centerAbove finds the center of what is better than the middle between the best value attained, if any is,
 // and the best that the cuts allow.
 func (g *generation) centerAbove(cost []float64, o optimum) smallResult {
-	if o.w == nil {
+	if o.theta == nil {
 		return g.center()
 	}
 	p, rows := &g.program, len(g.program.rows)

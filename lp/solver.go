@@ -23,7 +23,9 @@ type Result struct {
 	X      []float64 // Optimal: one value for each column
 	// Y are Farkas multipliers when Infeasible, one for each row: at least 0 on rows bounded below only, at
 	// most 0 on rows bounded above only, up to rounding, such that yᵀb exceeds (yᵀA)x for every x within
-	// the bounds of the columns. nil when the solver has none; then nothing is proved.
+	// the bounds of the columns. When Optimal, multipliers with the same signs that bound the cost from
+	// below: yᵀb and the least (c - yᵀA)x within the bounds come to it, up to rounding. nil when the solver
+	// has none; then nothing is proved.
 	Y      []float64
 	Detail string // the solver's own words on how it ended
 }

@@ -19,26 +19,24 @@ import (
 
 // goalSetReport is what member and feasible answer.
 type goalSetReport struct {
-	Schema         string                   `json:"schema"`
-	Discount       float64                  `json:"discount"`
-	Training       offswitch.TrainingReport `json:"training"`
-	Goal           string                   `json:"goal,omitempty"`
-	Where          []string                 `json:"where,omitempty"`
-	Features       []string                 `json:"features,omitempty"`
-	Margin         float64                  `json:"margin"`
-	Verdict        string                   `json:"verdict"`
-	Why            string                   `json:"why"`
-	Violated       *pairReport              `json:"violated,omitempty"`
-	Conflict       *conflictReport          `json:"conflict,omitempty"`
-	Ties           int                      `json:"ties"`
-	Tied           []pairReport             `json:"tied,omitempty"`           // the first of them
-	Tolerance      float64                  `json:"tolerance,omitempty"`      // of a tie, in units of return
-	LargestMargin  *float64                 `json:"largestMargin,omitempty"`  // numerical, in units of return
-	RelativeMargin *float64                 `json:"relativeMargin,omitempty"` // the same in widths of the box
-	Extremes       []extremeReport          `json:"extremes,omitempty"`
-	Unproved       []string                 `json:"unproved,omitempty"`
-	Partial        bool                     `json:"partial"`
-	Seconds        float64                  `json:"seconds"`
+	Schema    string                   `json:"schema"`
+	Discount  float64                  `json:"discount"`
+	Training  offswitch.TrainingReport `json:"training"`
+	Goal      string                   `json:"goal,omitempty"`
+	Where     []string                 `json:"where,omitempty"`
+	Features  []string                 `json:"features,omitempty"`
+	Margin    float64                  `json:"margin"`
+	Verdict   string                   `json:"verdict"`
+	Why       string                   `json:"why"`
+	Violated  *pairReport              `json:"violated,omitempty"`
+	Conflict  *conflictReport          `json:"conflict,omitempty"`
+	Ties      int                      `json:"ties"`
+	Tied      []pairReport             `json:"tied,omitempty"`      // the first of them
+	Tolerance float64                  `json:"tolerance,omitempty"` // of a tie, in units of return
+	Extremes  []extremeReport          `json:"extremes,omitempty"`
+	Unproved  []string                 `json:"unproved,omitempty"`
+	Partial   bool                     `json:"partial"`
+	Seconds   float64                  `json:"seconds"`
 }
 
 // pairReport is a taken and an untaken choice of a state: how much better the taken one is, and
@@ -176,14 +174,13 @@ func (s *session) answerAbout(ctx context.Context, path string, o goalOptions, r
 
 // unknown is the answer when time is up.
 func (s *session) unknown() lp.Answer {
-	return lp.Answer{Why: s.ended(), LeastGap: math.NaN(), Margin: math.NaN(), RelativeMargin: math.NaN()}
+	return lp.Answer{Why: s.ended(), LeastGap: math.NaN()}
 }
 
 // fill takes over what an answer says of a model.
 func (r *goalSetReport) fill(m *sparse.MDP, a lp.Answer, begun time.Time) {
 	r.Seconds = time.Since(begun).Seconds()
 	r.Verdict, r.Why, r.Ties, r.Tolerance = a.Verdict.String(), a.Why, a.NumTies, a.Tolerance
-	r.LargestMargin, r.RelativeMargin = finiteOrNil(a.Margin), finiteOrNil(a.RelativeMargin)
 	if a.Violated != nil {
 		pair := newPairReport(m, *a.Violated)
 		r.Violated = &pair
@@ -216,9 +213,6 @@ func (r *goalSetReport) write(w io.Writer, m *sparse.MDP, frontier []uint32) err
 	}
 	if r.Conflict != nil {
 		r.Conflict.write(w)
-	}
-	if r.LargestMargin != nil {
-		fmt.Fprintf(w, "margin     %.6g at most, %.6g of the box (numerical)\n", *r.LargestMargin, *r.RelativeMargin)
 	}
 	for i := range r.Extremes {
 		r.Extremes[i].write(w)

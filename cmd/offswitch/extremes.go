@@ -133,6 +133,23 @@ func (s *session) askExtremes(ctx context.Context, o extremeOptions, g lp.GoalSe
 	return a, nil, nil
 }
 
+// marginStates is the number of states that matter up to which a yes comes with the greatest margin.
+const marginStates = 2000
+
+// reportMargin adds the greatest margin to the report of a yes where that is cheap, and there is one.
+func (s *session) reportMargin(ctx context.Context, directory string, g lp.GoalSet, solver lp.Solver, r *goalSetReport) error {
+	if g.Relevant().Count() > marginStates {
+		return nil
+	}
+	a, e, err := lp.LargestMargin(ctx, g, solver)
+	greatest := newBoundReport(e)
+	if err != nil || a.Verdict != lp.Yes || greatest.Limit == nil {
+		return nil // the yes stands
+	}
+	r.Extremes = append(r.Extremes, extremeReport{Of: "margin", Greatest: greatest})
+	return s.writeProofs(ctx, directory, "margin", e)
+}
+
 // writeProofs writes the proofs of an extreme to a directory, if there is one.
 func (s *session) writeProofs(ctx context.Context, directory, name string, e lp.Extreme) error {
 	if directory == "" {

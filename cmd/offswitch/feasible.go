@@ -37,7 +37,8 @@ With --features rewards depend on these labels and states alone: states that hav
 the same reward, and states that have none get 0. This goes for millions of states and about a hundred
 features. --margin max finds by how much training can be better at most than choices that lead
 elsewhere, --range the least and the greatest reward of a state, or of a label's states together; each
-is proved from both sides.
+is proved from both sides. Where no more than 2,000 states matter, the greatest margin comes with every yes,
+which says little without it.
 
 Exit code 0: there is one. 1: there is none, and the answer names conditions and states seen in
 training that clash. 3: undecided.`,
@@ -48,7 +49,7 @@ training that clash. 3: undecided.`,
 			if err != nil {
 				return err
 			}
-			solver, err := findSolver(o.solver)
+			solver, err := s.findSolver(o.solver)
 			if err != nil {
 				return err
 			}
@@ -79,6 +80,9 @@ training that clash. 3: undecided.`,
 					return a, restrict(g, conditions[len(conditions)-1:])
 				},
 				explain: func(g lp.GoalSet, a lp.Answer) error {
+					if a.Verdict == lp.Yes && !o.extremes.asked() {
+						return s.reportMargin(c.Context(), o.extremes.proofs, g, solver, r)
+					}
 					if a.Verdict != lp.No {
 						return nil
 					}

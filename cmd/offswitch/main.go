@@ -43,10 +43,10 @@
 //	                                       how many that is not known
 //	ties, tied                             how many pairs tie within rounding, and the first of them
 //	tolerance                              of a tie: no pair misses the margin by more, proved; in units of return
-//	largestMargin, relativeMargin          the largest margin found, numerical; in units of return and of the box
 //	extremes                               of --margin max and --range, each: of: "margin" (against choices that lead
 //	                                       elsewhere), or the state or label; least and greatest: attained by a
-//	                                       member, and limit of all, both proved, or null
+//	                                       member, and limit of all, both proved, or null. A yes about up to
+//	                                       2,000 states that matter has the margin unasked
 //	unproved                               what the checker missed, when undecided
 //
 // When interrupted or out of time, analyze, member and feasible print what is known by then; analyze

@@ -176,7 +176,7 @@ func TestReadme(t *testing.T) {
 
 // CLP is there when it is built in, and otherwise the error says how to get it.
 func TestSolverCLP(t *testing.T) {
-	s, err := findSolver("clp")
+	s, err := new(session).findSolver("clp")
 	if clpSolver == nil {
 		if err == nil || !strings.Contains(err.Error(), "-tags clp") {
 			t.Errorf("error %v", err)

@@ -17,21 +17,21 @@ const (
 )
 
 // findSolver returns the solver of a name.
-func findSolver(name string) (lp.Solver, error) {
+func (s *session) findSolver(name string) (lp.Solver, error) {
 	path, isProgram := strings.CutPrefix(name, "exec:")
 	switch {
 	case name == defaultSolver:
-		return interior.Solver{}, nil
+		return interior.Solver{Needs: func(bytes int) error { return s.needs("the linear program", bytes) }}, nil
 	case name == "clp" && clpSolver != nil:
 		return clpSolver, nil
 	case name == "clp":
 		return nil, errors.New("--solver clp: CLP is built in with -tags clp only; --solver exec:clp runs an installed one")
 	case isProgram:
-		s, err := exec.New(path)
+		program, err := exec.New(path)
 		if err != nil {
 			return nil, fmt.Errorf("--solver %s: %w", name, err)
 		}
-		return s, nil
+		return program, nil
 	}
 	return nil, fmt.Errorf("--solver %s: want %s", name, solverNames)
 }

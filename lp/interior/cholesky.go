@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -20,7 +21,8 @@ import (
 // Subtrees are independent, and are shared out among the workers; what is above them is eliminated by
 // all workers together. Sums are made in the same order whatever the number of workers.
 type factor struct {
-	rows, columns *matrix // A by rows and by columns, in the order of elimination
+	rows    *matrix  // A, its columns in the order of elimination
+	columns *pattern // of its transpose
 
 	first  []uint32   // the first column of each supernode, and the number of columns
 	below  [][]uint32 // rows below the diagonal block of each, increasing
@@ -29,9 +31,10 @@ type factor struct {
 	block  [][]float64
 	size   int // entries of all blocks
 
-	subtrees []subtree   // in decreasing order of work
-	top      []int32     // supernodes above them, increasing
-	pending  [][]float64 // what children of top supernodes leave; nil for others
+	above    []bool      // supernodes that are too much work for one worker
+	subtrees []subtree   // of the others, in decreasing order of work
+	top      []int32     // the supernodes above them, increasing
+	pending  [][]float64 // what subtrees leave to top supernodes; nil for others
 	fronts   []*front    // one for each worker
 	workers  int
 
@@ -64,9 +67,9 @@ const (
 	checkEvery = 1 << 10
 )
 
-// newFactor finds the structure of the factor. The columns of A must be in the order of elimination. It
-// fails when the factor is too large, or the context ends.
-func newFactor(ctx context.Context, rows, columns *matrix, workers int) (*factor, error) {
+// newFactor finds the structure of the factor, which then has to be allocated. The columns of A must be in
+// the order of elimination. It fails when the factor is too large, or the context ends.
+func newFactor(ctx context.Context, rows *matrix, columns *pattern, workers int) (*factor, error) {
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
@@ -78,18 +81,22 @@ func newFactor(ctx context.Context, rows, columns *matrix, workers int) (*factor
 	return f, nil
 }
 
-// eliminationTree returns the parent of each column of AᵀA, -1 for roots (Liu 1986).
-func eliminationTree(rows, columns *matrix) []int32 {
+// eliminationTree returns the parent of each column of AᵀA, -1 for roots (Liu 1986), when columns are
+// eliminated in an order, in terms of which the parents are; nil: as they are.
+func eliminationTree(rows int, columns *pattern, order []uint32) []int32 {
 	n := columns.rows()
 	parent, ancestor := make([]int32, n), make([]int32, n)
-	last := make([]int32, rows.rows()) // the last column of each row so far, -1 for none
+	last := make([]int32, rows) // the last column of each row so far, -1 for none
 	for i := range last {
 		last[i] = -1
 	}
 	for j := range int32(n) {
 		parent[j], ancestor[j] = -1, -1
-		in, _ := columns.row(int(j))
-		for _, i := range in {
+		column := int(j)
+		if order != nil {
+			column = int(order[j])
+		}
+		for _, i := range columns.in(column) {
 			for k := last[i]; k != -1 && k < j; {
 				next := ancestor[k]
 				ancestor[k] = j
@@ -140,8 +147,9 @@ func postorder(parent []int32) []uint32 {
 // structure finds the supernodes. The columns are in postorder.
 func (f *factor) structure(ctx context.Context) error {
 	n := f.columns.rows()
-	parent := eliminationTree(f.rows, f.columns)
+	parent := eliminationTree(f.rows.rows(), f.columns, nil)
 	kept := make([][]uint32, n) // rows below each column, kept for the last columns of supernodes
+	var list []uint32           // those of the column at hand
 	count := make([]int, n)
 	entries := 0
 	mark := make([]int32, n)
@@ -158,7 +166,7 @@ func (f *factor) structure(ctx context.Context) error {
 	starts[n] = true
 	for j := range n {
 		mark[j] = int32(j) + 1
-		var list []uint32
+		list = list[:0]
 		add := func(others []uint32) {
 			for _, u := range others {
 				if u > uint32(j) && mark[u] != int32(j)+1 {
@@ -167,9 +175,8 @@ func (f *factor) structure(ctx context.Context) error {
 				}
 			}
 		}
-		in, _ := f.columns.row(j)
-		for _, i := range in {
-			if others, _ := f.rows.row(int(i)); others[0] == uint32(j) {
+		for _, i := range f.columns.in(j) {
+			if others := f.rows.in(int(i)); others[0] == uint32(j) {
 				add(others)
 			}
 		}
@@ -177,16 +184,18 @@ func (f *factor) structure(ctx context.Context) error {
 			add(kept[c])
 		}
 		if entries += len(list) + 1; entries > mostFactor {
-			return fmt.Errorf("interior point: the Cholesky factor of %d columns has more than %d entries", n, mostFactor)
+			return fmt.Errorf("interior point: the Cholesky factor of %d columns would take more than %d GB of memory", n, mostFactor>>27)
 		}
 		if j%checkEvery == 0 && ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		kept[j], count[j] = list, len(list)
+		count[j] = len(list)
 		starts[j] = true
 		if c := child[j]; c >= 0 && sibling[c] < 0 && int(c) == j-1 && count[c] == len(list)+1 {
 			starts[j] = false
-			kept[c] = nil
+			kept[j], kept[c] = append(kept[c][:0], list...), nil
+		} else {
+			kept[j] = slices.Clone(list)
 		}
 	}
 	f.amalgamate(starts, parent, count)
@@ -250,19 +259,20 @@ func (f *factor) amalgamate(starts []bool, parent []int32, count []int) {
 
 func (f *factor) width(s int32) int { return int(f.first[s+1] - f.first[s]) }
 
-// plan shares the tree out and allocates the blocks.
+// plan shares the tree out, and finds what memory the workers need.
 func (f *factor) plan() {
 	total := len(f.below)
 	work := make([]float64, total) // of the subtree
 	lowest := make([]int32, total) // of the subtree
 	all := 0.0
-	size := 0
+	widest := 0
 	for s := range int32(total) {
 		k, u := f.width(s), len(f.below[s])
+		widest = max(widest, k)
 		own := float64(k) * float64(k+u) * float64(k+u)
 		all += own
 		work[s] += own
-		size += k * (k + u)
+		f.size += k * (k + u)
 		if len(f.child[s]) == 0 {
 			lowest[s] = s
 		} else {
@@ -272,44 +282,85 @@ func (f *factor) plan() {
 			work[p] += work[s]
 		}
 	}
-	f.size = size
-	collect(size)
-	values := make([]float64, size)
-	f.block, f.pending = make([][]float64, total), make([][]float64, total)
-	above := make([]bool, total)
+	f.above = make([]bool, total)
 	for s := range int32(total) {
-		size := f.width(s) * (f.width(s) + len(f.below[s]))
-		f.block[s], values = values[:size:size], values[size:]
-		above[s] = work[s] > all/subtreeShare
+		f.above[s] = work[s] > all/subtreeShare
 	}
 	for s := range int32(total) {
 		p := f.parent[s]
-		if !above[s] && (p < 0 || above[p]) {
+		if !f.above[s] && (p < 0 || f.above[p]) {
 			f.subtrees = append(f.subtrees, subtree{lowest[s], s, work[s]})
 		}
-		if above[s] {
+		if f.above[s] {
 			f.top = append(f.top, s)
-		}
-		if p >= 0 && above[p] {
-			u := len(f.below[s])
-			f.pending[s] = make([]float64, u*(u+1)/2)
 		}
 	}
 	slices.SortStableFunc(f.subtrees, func(a, b subtree) int { return cmp.Compare(b.work, a.work) })
 	most, stack := 0, 0
 	for _, t := range f.subtrees {
-		stack = max(stack, f.stackSize(t))
+		stack = max(stack, f.stackSize(sequence(t.lo, t.hi)))
 		for s := t.lo; s <= t.hi; s++ {
 			most = max(most, len(f.below[s]))
 		}
 	}
-	for range f.workers {
-		f.fronts = append(f.fronts, &front{f: f, at: make([]int32, f.columns.rows()), rest: make([]float64, most*most), stack: make([]float64, stack)})
+	for w := range f.workers {
+		if w == f.workers-1 { // which eliminates what is above the subtrees, too
+			stack = max(stack, f.stackSize(slices.Values(f.top)))
+			for _, s := range f.top {
+				most = max(most, len(f.below[s]))
+			}
+		}
+		f.fronts = append(f.fronts, &front{f: f, needs: frontSize{widest, most * most, stack}})
 	}
-	for _, s := range f.top { // which are for the first worker
-		most = max(most, len(f.below[s]))
+}
+
+// waits reports whether a supernode is the root of a subtree below top supernodes.
+func (f *factor) waits(s int32) bool { return !f.above[s] && f.parent[s] >= 0 && f.above[f.parent[s]] }
+
+// bytes returns what allocate takes.
+func (f *factor) bytes() int {
+	entries := f.size
+	for s := range f.below {
+		if f.waits(int32(s)) {
+			entries += triangle(len(f.below[s]))
+		}
 	}
-	f.fronts[0].rest = make([]float64, most*most)
+	bytes := 0
+	for _, w := range f.fronts {
+		entries += w.needs.whole + w.needs.rest + w.needs.stack
+		bytes += 4 * f.columns.rows()
+	}
+	return bytes + 8*entries
+}
+
+// allocate makes room for the factor.
+func (f *factor) allocate() {
+	total := len(f.below)
+	collect(f.size)
+	values := make([]float64, f.size)
+	f.block, f.pending = make([][]float64, total), make([][]float64, total)
+	for s := range int32(total) {
+		size := f.width(s) * (f.width(s) + len(f.below[s]))
+		f.block[s], values = values[:size:size], values[size:]
+		if f.waits(s) {
+			f.pending[s] = make([]float64, triangle(len(f.below[s])))
+		}
+	}
+	for _, w := range f.fronts {
+		w.at = make([]int32, f.columns.rows())
+		w.whole, w.rest, w.stack = make([]float64, w.needs.whole), make([]float64, w.needs.rest), make([]float64, w.needs.stack)
+	}
+}
+
+// triangle returns the number of entries of a lower triangle.
+func triangle(rows int) int { return rows * (rows + 1) / 2 }
+
+// sequence yields lo..hi.
+func sequence(lo, hi int32) iter.Seq[int32] {
+	return func(yield func(int32) bool) {
+		for s := lo; s <= hi && yield(s); s++ {
+		}
+	}
 }
 
 // release lets go of the factor.
@@ -327,17 +378,17 @@ func collect(entries int) {
 	}
 }
 
-// stackSize returns the most that children leave at one time while a subtree is eliminated.
-func (f *factor) stackSize(t subtree) int {
+// stackSize returns the most that supernodes, eliminated in this order, leave on the stack at one time.
+func (f *factor) stackSize(supernodes iter.Seq[int32]) int {
 	size, most := 0, 0
-	for s := t.lo; s <= t.hi; s++ {
+	for s := range supernodes {
 		for _, c := range f.child[s] {
-			u := len(f.below[c])
-			size -= u * (u + 1) / 2
+			if !f.waits(c) {
+				size -= triangle(len(f.below[c]))
+			}
 		}
-		if s < t.hi {
-			u := len(f.below[s])
-			size += u * (u + 1) / 2
+		if !f.waits(s) && f.parent[s] >= 0 {
+			size += triangle(len(f.below[s]))
 			most = max(most, size)
 		}
 	}
@@ -359,13 +410,14 @@ func (f *factor) compute(ctx context.Context, weight, diagonal []float64) {
 			}
 		}
 	}
-	for _, w := range f.fronts[1:] {
+	for _, w := range f.fronts {
 		wait.Go(func() { run(w) })
 	}
-	run(f.fronts[0])
 	wait.Wait()
+	last := f.fronts[f.workers-1]
+	last.used = 0
 	for _, s := range f.top {
-		f.fronts[0].eliminate(s, f.workers)
+		last.eliminate(s, f.workers)
 	}
 }
 
@@ -373,10 +425,15 @@ func (f *factor) compute(ctx context.Context, weight, diagonal []float64) {
 type front struct {
 	f     *factor
 	at    []int32   // the row in the front of a column of A
+	whole []float64 // the diagonal entries of N of the columns of a supernode
 	rest  []float64 // what the supernode leaves: u rows of u entries, of which the lower triangle counts
 	stack []float64 // what children leave, lower triangles by rows
 	used  int       // of the stack
+	needs frontSize
 }
+
+// frontSize is how many entries the arrays of a front need.
+type frontSize struct{ whole, rest, stack int }
 
 // eliminate eliminates a supernode, whose children have been.
 func (w *front) eliminate(s int32, workers int) {
@@ -398,24 +455,24 @@ func (w *front) eliminate(s int32, workers int) {
 		c := f.child[s][i]
 		left := f.pending[c]
 		if left == nil {
-			size := len(f.below[c]) * (len(f.below[c]) + 1) / 2
+			size := triangle(len(f.below[c]))
 			w.used -= size
 			left = w.stack[w.used : w.used+size]
 		}
 		w.extendAdd(f.below[c], left, k, u, block, rest)
 	}
-	w.partial(k, u, block, rest, first, workers)
+	w.partial(k, u, block, rest, workers)
 	if f.parent[s] < 0 {
 		return
 	}
 	out := f.pending[s]
 	if out == nil {
-		size := u * (u + 1) / 2
+		size := triangle(u)
 		out = w.stack[w.used : w.used+size]
 		w.used += size
 	}
 	for i := range u {
-		copy(out[i*(i+1)/2:], rest[i*u:i*u+i+1])
+		copy(out[triangle(i):], rest[i*u:i*u+i+1])
 	}
 }
 
@@ -425,14 +482,18 @@ func (w *front) gather(first uint32, k int, block []float64) {
 	for c := range k {
 		j := first + uint32(c)
 		block[c*k+c] += f.diagonal[j]
-		in, entries := f.columns.row(int(j))
-		for e, i := range in {
-			x := entries[e] * f.weight[i]
+		for _, i := range f.columns.in(int(j)) {
 			index, value := f.rows.row(int(i))
-			for l := len(index) - 1; l >= 0 && index[l] >= j; l-- {
+			l := len(index) - 1
+			for index[l] > j {
+				l--
+			}
+			x := value[l] * f.weight[i]
+			for ; l < len(index); l++ {
 				block[int(w.at[index[l]])*k+c] += x * value[l]
 			}
 		}
+		w.whole[c] = block[c*k+c]
 	}
 }
 
@@ -440,7 +501,7 @@ func (w *front) gather(first uint32, k int, block []float64) {
 func (w *front) extendAdd(below []uint32, left []float64, k, u int, block, rest []float64) {
 	for i, row := range below {
 		r := int(w.at[row])
-		values := left[i*(i+1)/2 : i*(i+1)/2+i+1]
+		values := left[triangle(i):triangle(i+1)]
 		if r < k {
 			out := block[r*k : r*k+k]
 			for j, x := range values {
@@ -459,39 +520,54 @@ func (w *front) extendAdd(below []uint32, left []float64, k, u int, block, rest 
 	}
 }
 
-// partial eliminates the k columns of a front, by panels, and subtracts what that makes of the rest.
-func (w *front) partial(k, u int, block, rest []float64, first uint32, workers int) {
+// partial eliminates the k columns of a front, by panels, and subtracts what that makes of the rest. Most
+// fronts are for one worker, and small: they go without the closures that share takes.
+func (w *front) partial(k, u int, block, rest []float64, workers int) {
 	rows := k + u
 	if float64(k)*float64(rows)*float64(rows) < parallelWork {
 		workers = 1
 	}
 	for lo := 0; lo < k && w.f.ctx.Err() == nil; lo += panel {
 		hi := min(lo+panel, k)
-		share(workers, lo, rows, func(from, to int) {
-			multiply(block[from*k:], to-from, k, block[lo*k:], hi-lo, k, lo, block[from*k+lo:], k, lo-from)
-		})
-		w.diagonalBlock(block, k, lo, hi, first)
-		share(workers, hi, rows, func(from, to int) {
-			solvePanel(block, k, lo, hi, from, to)
-		})
-	}
-	share(workers, 0, u, func(from, to int) {
-		if from < to {
-			multiply(block[(k+from)*k:], to-from, k, block[k*k:], to, k, k, rest[from*u:], u, -from)
+		if workers == 1 {
+			updatePanel(block, k, lo, hi, lo, rows)
+			w.diagonalBlock(block, k, lo, hi)
+			solvePanel(block, k, lo, hi, hi, rows)
+			continue
 		}
-	})
+		share(workers, lo, rows, func(from, to int) { updatePanel(block, k, lo, hi, from, to) })
+		w.diagonalBlock(block, k, lo, hi)
+		share(workers, hi, rows, func(from, to int) { solvePanel(block, k, lo, hi, from, to) })
+	}
+	if workers == 1 {
+		updateRest(block, rest, k, u, 0, u)
+		return
+	}
+	share(workers, 0, u, func(from, to int) { updateRest(block, rest, k, u, from, to) })
+}
+
+// updatePanel subtracts what the columns before lo make of columns lo..hi-1 of rows from..to-1.
+func updatePanel(block []float64, k, lo, hi, from, to int) {
+	multiply(block[from*k:], to-from, k, block[lo*k:], hi-lo, k, lo, block[from*k+lo:], k, lo-from)
+}
+
+// updateRest subtracts what all columns make of rows from..to-1 of the rest.
+func updateRest(block, rest []float64, k, u, from, to int) {
+	if from < to {
+		multiply(block[(k+from)*k:], to-from, k, block[k*k:], to, k, k, rest[from*u:], u, -from)
+	}
 }
 
 // diagonalBlock factorises the columns lo..hi-1 of their own rows, from which those before have been
 // eliminated.
-func (w *front) diagonalBlock(block []float64, k, lo, hi int, first uint32) {
+func (w *front) diagonalBlock(block []float64, k, lo, hi int) {
 	for i := lo; i < hi; i++ {
 		row := block[i*k : i*k+i+1]
 		for j := lo; j < i; j++ {
 			other := block[j*k : j*k+j+1]
 			row[j] = (row[j] - dot(row[lo:j], other[lo:j])) * other[j] // the diagonal holds inverses
 		}
-		row[i] = w.pivot(row[i]-dot(row[lo:i], row[lo:i]), first+uint32(i))
+		row[i] = pivot(row[i]-dot(row[lo:i], row[lo:i]), w.whole[i])
 	}
 }
 

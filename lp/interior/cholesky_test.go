@@ -14,7 +14,7 @@ var seed = flag.Uint64("seed", 1, "seed of the random matrices and programs")
 // randomRows returns a matrix of short rows that reach so far, so that there is something to dissect,
 // and about one long row.
 func randomRows(rng *rand.Rand, rows, columns, reach int) matrix {
-	m := matrix{start: []int{0}}
+	m := matrix{pattern: pattern{start: []int{0}}}
 	for range rows {
 		at := rng.IntN(columns)
 		var index []uint32
@@ -42,8 +42,8 @@ func TestNestedDissectionIsAPermutation(t *testing.T) {
 	for range 20 {
 		n := 1 + rng.IntN(3000)
 		rows := randomRows(rng, rng.IntN(3*n), n, 1+rng.IntN(40))
-		columns := rows.transpose(n)
-		order := nestedDissection(productGraph(&rows, &columns))
+		columns := rows.pattern.transpose(n)
+		order := nestedDissection(productGraph(&rows.pattern, &columns))
 		slices.Sort(order)
 		for i, v := range order {
 			if len(order) != n || v != uint32(i) {
@@ -77,8 +77,8 @@ func TestFactorSolves(t *testing.T) {
 		var first []float64
 		for workers := 1; workers <= 3; workers++ {
 			q := *p
-			q.rows.value = slices.Clone(p.rows.value) // which are scaled
-			e, err := newElastic(context.Background(), &q, workers)
+			q.rows.index, q.rows.value = slices.Clone(p.rows.index), slices.Clone(p.rows.value) // which are sorted and scaled
+			e, err := newElastic(context.Background(), &q, Solver{Workers: workers})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -92,7 +92,7 @@ func TestFactorSolves(t *testing.T) {
 				for k := range ax {
 					ax[k] *= weight[k]
 				}
-				e.columns.times(ax, back)
+				e.rows.transposedTimes(ax, back)
 				for k := range b {
 					if off := math.Abs(back[k] + diagonal[k]*x[k] - b[k]); off > 1e-6 {
 						t.Fatalf("%d columns: off by %v", n, off)
@@ -113,23 +113,34 @@ func TestEliminationTree(t *testing.T) {
 	for range 100 {
 		n := 1 + rng.IntN(40)
 		rows := randomRows(rng, 1+rng.IntN(2*n), n, 1+rng.IntN(n))
-		columns := rows.transpose(n)
-		pattern := make([][]bool, n)
-		for j := range pattern {
-			pattern[j] = make([]bool, n)
+		columns := rows.pattern.transpose(n)
+		filled := make([][]bool, n)
+		for j := range filled {
+			filled[j] = make([]bool, n)
 		}
 		for i := range rows.rows() {
 			index, _ := rows.row(i)
 			for _, j := range index {
 				for _, k := range index {
-					pattern[j][k] = true
+					filled[j][k] = true
 				}
 			}
 		}
-		for j, parent := range eliminationTree(&rows, &columns) {
+		tree := eliminationTree(rows.rows(), &columns, nil)
+		order := make([]uint32, n)
+		for j, k := range rng.Perm(n) {
+			order[j] = uint32(k)
+		}
+		other := matrix{pattern{rows.start, slices.Clone(rows.index)}, slices.Clone(rows.value)}
+		other.renumber(order)
+		others := other.pattern.transpose(n)
+		if !slices.Equal(eliminationTree(rows.rows(), &others, order), tree) {
+			t.Fatalf("another tree of %d columns in the same order by other numbers", n)
+		}
+		for j, parent := range tree {
 			want := int32(-1)
 			for k := n - 1; k > j; k-- {
-				if pattern[k][j] {
+				if filled[k][j] {
 					want = int32(k)
 				}
 			}
@@ -138,9 +149,30 @@ func TestEliminationTree(t *testing.T) {
 			}
 			for k := j + 1; k < n; k++ {
 				for l := j + 1; l < n; l++ {
-					pattern[k][l] = pattern[k][l] || pattern[k][j] && pattern[l][j]
+					filled[k][l] = filled[k][l] || filled[k][j] && filled[l][j]
 				}
 			}
+		}
+	}
+}
+
+// TestTranspose compares what a matrix makes of a vector, entry by entry, with both ways to transpose it.
+func TestTranspose(t *testing.T) {
+	rng := rand.New(rand.NewPCG(*seed, 5))
+	for range 100 {
+		n := 1 + rng.IntN(40)
+		m := randomRows(rng, 1+rng.IntN(2*n), n, 1+rng.IntN(n))
+		transposed, where := m.transpose(n), m.pattern.transpose(n)
+		if !slices.Equal(transposed.start, where.start) || !slices.Equal(transposed.index, where.index) {
+			t.Fatalf("%d columns: the transpose has entries elsewhere than its pattern", n)
+		}
+		y, got, want := make([]float64, m.rows()), make([]float64, n), make([]float64, n)
+		for i := range y {
+			y[i] = rng.NormFloat64()
+		}
+		m.transposedTimes(y, got)
+		if transposed.times(y, want); !slices.Equal(got, want) {
+			t.Fatalf("%d columns: %v by the matrix, %v by its transpose", n, got, want)
 		}
 	}
 }

@@ -6,14 +6,9 @@ import (
 )
 
 // pivot returns the inverse of the diagonal entry of L: 0, as if it were infinite, where rounding is
-// all that elimination has left, which keeps the column where it is for this step (Wright 1999).
-func (w *front) pivot(left float64, column uint32) float64 {
-	f := w.f
-	whole := f.diagonal[column]
-	in, entries := f.columns.row(int(column))
-	for e, i := range in {
-		whole += entries[e] * entries[e] * f.weight[i]
-	}
+// all that elimination has left of that of N, which keeps the column where it is for this step (Wright
+// 1999).
+func pivot(left, whole float64) float64 {
 	if !(left > pivotTolerance*whole) {
 		return 0
 	}
@@ -109,7 +104,7 @@ func multiply(a []float64, m, strideA int, b []float64, n, strideB, inner int, c
 
 // share runs f on consecutive ranges of lo..hi-1, one for each worker.
 func share(workers, lo, hi int, f func(from, to int)) {
-	if workers == 1 || hi-lo < 8*workers {
+	if hi-lo < 8*workers {
 		f(lo, hi)
 		return
 	}

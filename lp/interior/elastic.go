@@ -34,26 +34,36 @@ const (
 	refinements = 3
 )
 
-// side is a bound of a row: sign·aᵀx ≥ bound.
+// side is a bound of a row: aᵀx ≥ bound, or -aᵀx ≥ bound for an upper one.
 type side struct {
-	row         uint32
-	sign, bound float64
+	bound float64
+	row   uint32
+	upper bool
+}
+
+// signed returns x with the sign that the row has in the side.
+func (s side) signed(x float64) float64 {
+	if s.upper {
+		return -x
+	}
+	return x
 }
 
 // elastic is the elastic form of a program, with its rows scaled to entries of at most 1 and its
 // columns in the order of elimination.
 type elastic struct {
-	rows, columns matrix
-	least, most   []float64 // bounds of the columns
-	cost          []float64
-	order         []uint32  // column of the program that each is
-	scale         []float64 // what the rows were divided by
-	sides         []side
-	factor        *factor
+	rows        matrix
+	columns     pattern   // of its transpose
+	least, most []float64 // bounds of the columns
+	cost        []float64
+	order       []uint32  // column of the program that each is
+	scale       []float64 // what the rows were divided by
+	sides       []side
+	factor      *factor
 }
 
-// newElastic takes over the rows of p.
-func newElastic(ctx context.Context, p *program, workers int) (*elastic, error) {
+// newElastic takes over the rows of p and their bounds, which p has no more.
+func newElastic(ctx context.Context, p *program, s Solver) (*elastic, error) {
 	n := len(p.cost)
 	products := 0
 	for i := range p.rows.rows() {
@@ -65,26 +75,53 @@ func newElastic(ctx context.Context, p *program, workers int) (*elastic, error) 
 	}
 	e := &elastic{scale: make([]float64, p.rows.rows())}
 	e.scaleRows(p)
-	byColumns := p.rows.transpose(n)
-	first := nestedDissection(productGraph(&p.rows, &byColumns))
-	e.arrange(p, first)
-	parent := eliminationTree(&e.rows, &e.columns)
-	after := postorder(parent)
-	for k, v := range after {
-		after[k] = first[v]
-	}
-	e.arrange(p, after)
+	e.rows = p.rows
+	p.rows, p.lower, p.upper = matrix{}, nil, nil
+	e.order = e.rows.order(n)
+	e.arrange(p)
 	collect(len(e.rows.index))
 	var err error
-	e.factor, err = newFactor(ctx, &e.rows, &e.columns, workers)
-	return e, err
+	if e.factor, err = newFactor(ctx, &e.rows, &e.columns, s.Workers); err != nil {
+		return nil, err
+	}
+	if s.Needs != nil {
+		if err := s.Needs(e.factor.bytes() + e.runBytes()); err != nil {
+			return nil, err
+		}
+	}
+	e.factor.allocate()
+	return e, nil
+}
+
+// order returns the order of elimination: that of nested dissection, in postorder.
+func (p *pattern) order(columns int) []uint32 {
+	byColumns := p.transpose(columns)
+	first := nestedDissection(productGraph(p, &byColumns))
+	order := postorder(eliminationTree(p.rows(), &byColumns, first))
+	for k, v := range order {
+		order[k] = first[v]
+	}
+	return order
 }
 
 // leastScale is the least that a row is divided by: one of faint entries hardly matters, whatever it asks.
 const leastScale = 1e-3
 
-// scaleRows divides the rows by their greatest entries, and lists the sides.
+// scaleRows divides the rows by their greatest entries, and lists the sides: all but those that hold
+// whatever x is, because the row has no entries.
 func (e *elastic) scaleRows(p *program) {
+	sides := func(i int, f func(s side)) {
+		for k, bound := range [2]float64{p.lower[i], -p.upper[i]} {
+			if !math.IsInf(bound, 0) && (bound > 0 || p.rows.start[i] < p.rows.start[i+1]) {
+				f(side{bound, uint32(i), k == 1})
+			}
+		}
+	}
+	count := 0
+	for i := range e.scale {
+		sides(i, func(side) { count++ })
+	}
+	e.sides = make([]side, 0, count)
 	for i := range e.scale {
 		_, value := p.rows.row(i)
 		scale := leastScale
@@ -95,67 +132,49 @@ func (e *elastic) scaleRows(p *program) {
 			value[k] /= scale
 		}
 		e.scale[i] = scale
-		if lower := p.lower[i] / scale; !math.IsInf(lower, 0) {
-			e.sides = append(e.sides, side{uint32(i), 1, lower})
-		}
-		if upper := p.upper[i] / scale; !math.IsInf(upper, 0) {
-			e.sides = append(e.sides, side{uint32(i), -1, -upper})
-		}
+		sides(i, func(s side) {
+			s.bound /= scale
+			e.sides = append(e.sides, s)
+		})
 	}
 }
 
-// arrange brings the columns into an order.
-func (e *elastic) arrange(p *program, order []uint32) {
-	n := len(order)
+// arrange brings the columns into their order.
+func (e *elastic) arrange(p *program) {
+	n := len(e.order)
 	position := make([]uint32, n)
-	e.order = order
 	e.least, e.most, e.cost = make([]float64, n), make([]float64, n), make([]float64, n)
-	for k, j := range order {
+	for k, j := range e.order {
 		position[j] = uint32(k)
 		e.least[k], e.most[k], e.cost[k] = p.least[j], p.most[j], p.cost[j]
 	}
-	rows := matrix{p.rows.start, make([]uint32, len(p.rows.index)), p.rows.value}
-	for k, j := range p.rows.index {
-		rows.index[k] = position[j]
-	}
-	e.columns = rows.transpose(n)
-	e.rows = e.columns.transpose(rows.rows())
+	e.rows.renumber(position)
+	e.columns = e.rows.pattern.transpose(n)
 }
 
-// point is where the method is: a step of it is one, too. Each of x, r, p and their multipliers
-// stays above 0 or within its bounds.
-type point struct {
+// run is one minimisation. Its point is x, y and what belongs to them; each but x stays above 0, and x
+// within its bounds.
+type run struct {
+	*elastic
+	cost   []float64
+	price  float64
 	x      []float64
 	zl, zu []float64 // multipliers of the bounds of x; 0 where there is none
 	y      []float64 // of each side
 	r, p   []float64 // of each side: surplus and violation
-}
-
-func newPoint(columns, sides int) point {
-	v := func(n int) []float64 { return make([]float64, n) }
-	return point{v(columns), v(columns), v(columns), v(sides), v(sides), v(sides)}
-}
-
-// run is one minimisation.
-type run struct {
-	*elastic
-	cost  []float64
-	price float64
-	point
 	s      []float64 // multiplier of p: the price less y; like the next, kept on its own because differences lose precision
 	xl, xu []float64 // distances of x to its bounds, where it has them
 
 	mu         float64 // mean product of a variable and its multiplier
 	pairs      int
-	step       point
-	affine     point
+	affine     direction // the predictor
+	step       direction // the corrector
 	activity   []float64 // Ax
-	transposed []float64 // Aᵀy
-	weight     []float64 // of each row
-	each       []float64 // of each side
+	transposed []float64 // Aᵀy; of each column, like the next three
 	diagonal   []float64
 	right      []float64
 	residual   []float64
+	weight     []float64 // of each row
 	perRow     []float64
 	violation  float64 // greatest, relative to the bound
 	value      float64 // costs and priced violations
@@ -163,14 +182,31 @@ type run struct {
 	off        float64 // greatest entry of c - Aᵀy - zl + zu
 }
 
-// minimise solves the elastic form for costs and a price. Infeasible comes with multipliers where
-// there are no costs.
-func (e *elastic) minimise(ctx context.Context, cost []float64, price float64) lp.Result {
-	n, m := len(e.order), len(e.scale)
+// direction is a step of x and y to where every product of a variable and its multiplier is mu, as far as
+// the derivatives say, and as far as a first guess of the step says what they leave out. The steps of all
+// others follow from these two; they are found each time that they are needed, since there are so many.
+type direction struct {
+	x, y  []float64
+	mu    float64
+	guess *direction // nil: none
+}
+
+func newRun(e *elastic, cost []float64, price float64) *run {
+	n, m, sides := len(e.order), len(e.scale), len(e.sides)
 	v := func(n int) []float64 { return make([]float64, n) }
-	w := &run{elastic: e, cost: cost, price: price, point: newPoint(n, len(e.sides)), step: newPoint(n, len(e.sides)), affine: newPoint(n, len(e.sides)),
-		activity: v(m), transposed: v(n), weight: v(m), each: v(len(e.sides)), diagonal: v(n), right: v(n), residual: v(n), perRow: v(m)}
-	w.s, w.xl, w.xu = v(len(e.sides)), v(n), v(n)
+	return &run{elastic: e, cost: cost, price: price,
+		x: v(n), zl: v(n), zu: v(n), xl: v(n), xu: v(n), y: v(sides), r: v(sides), p: v(sides), s: v(sides),
+		affine: direction{x: v(n), y: v(sides)}, step: direction{x: v(n), y: v(sides)},
+		activity: v(m), transposed: v(n), diagonal: v(n), right: v(n), residual: v(n), weight: v(m), perRow: v(m)}
+}
+
+// runBytes returns what newRun takes.
+func (e *elastic) runBytes() int { return 8 * (11*len(e.order) + 6*len(e.sides) + 3*len(e.scale)) }
+
+// minimise solves the elastic form for costs and a price. Infeasible comes with multipliers where
+// there are no costs. Optimal always does: without costs they are 0.
+func (e *elastic) minimise(ctx context.Context, cost []float64, price float64) lp.Result {
+	w := newRun(e, cost, price)
 	w.begin()
 	free := true
 	for _, c := range cost {
@@ -184,8 +220,10 @@ func (e *elastic) minimise(ctx context.Context, cost []float64, price float64) l
 		switch {
 		case free && w.bound > provedShare*w.value && w.bound > accuracy:
 			return lp.Result{Status: lp.Infeasible, Y: w.multipliers(), Detail: detail}
-		case free && w.violation <= accuracy && w.mu <= centred*price, !free && w.violation <= accuracy && converged:
-			return lp.Result{Status: lp.Optimal, X: w.solution(), Detail: detail}
+		case free && w.violation <= accuracy && w.mu <= centred*price:
+			return lp.Result{Status: lp.Optimal, X: w.solution(), Y: make([]float64, len(w.scale)), Detail: detail}
+		case !free && w.violation <= accuracy && converged:
+			return lp.Result{Status: lp.Optimal, X: w.solution(), Y: w.multipliers(), Detail: detail}
 		case !free && converged && w.violation > 10*accuracy:
 			return lp.Result{Status: lp.Infeasible, Detail: detail}
 		}
@@ -200,7 +238,7 @@ func (e *elastic) minimise(ctx context.Context, cost []float64, price float64) l
 	case free && w.bound > accuracy:
 		return lp.Result{Status: lp.Infeasible, Y: w.multipliers(), Detail: detail}
 	case free && w.violation <= accuracy:
-		return lp.Result{Status: lp.Optimal, X: w.solution(), Detail: detail}
+		return lp.Result{Status: lp.Optimal, X: w.solution(), Y: make([]float64, len(w.scale)), Detail: detail}
 	}
 	return lp.Result{Detail: detail}
 }
@@ -231,12 +269,12 @@ func (w *run) begin() {
 	w.rows.times(w.x, w.activity)
 	mean := 0.0
 	for _, s := range w.sides {
-		mean += math.Abs(s.sign*w.activity[s.row] - s.bound)
+		mean += math.Abs(s.signed(w.activity[s.row]) - s.bound)
 	}
 	w.mu = w.price * max(mean/float64(max(1, len(w.sides))), 1e-3)
 	for k, s := range w.sides {
 		// y (d + p) = μ and (K - y) p = μ have one solution with 0 < y < K.
-		d := s.sign*w.activity[s.row] - s.bound
+		d := s.signed(w.activity[s.row]) - s.bound
 		b := d*w.price + 2*w.mu
 		root := math.Hypot(d*w.price, 2*w.mu)
 		if b > 0 {
@@ -267,14 +305,14 @@ func (w *run) measure() {
 	products := 0.0
 	w.value, w.bound, w.violation, w.off = 0, 0, 0, 0
 	for k, s := range w.sides {
-		d := s.sign*w.activity[s.row] - s.bound
+		d := s.signed(w.activity[s.row]) - s.bound
 		w.violation = max(w.violation, -d/max(1, math.Abs(s.bound)))
 		w.value += w.price * max(0, -d)
 		w.bound += w.y[k] * s.bound
-		w.perRow[s.row] += s.sign * w.y[k]
+		w.perRow[s.row] += s.signed(w.y[k])
 		products += w.y[k]*w.r[k] + w.s[k]*w.p[k]
 	}
-	w.columns.times(w.perRow, w.transposed)
+	w.rows.transposedTimes(w.perRow, w.transposed)
 	for j, x := range w.x {
 		l, u := w.least[j], w.most[j]
 		w.value += w.cost[j] * x
@@ -299,34 +337,40 @@ func (w *run) measure() {
 // advance makes one step, of a predictor and a corrector, and returns the shorter of its lengths.
 func (w *run) advance(ctx context.Context) float64 {
 	w.normalEquations(ctx)
-	w.direction(&w.affine, 0, nil)
+	w.solve(&w.affine)
 	primal, dual := w.lengths(&w.affine, 1)
 	share := w.muAt(&w.affine, primal, dual) / w.mu
-	w.direction(&w.step, w.mu*share*share*share, &w.affine)
+	w.step.mu, w.step.guess = w.mu*share*share*share, &w.affine
+	w.solve(&w.step)
 	primal, dual = w.lengths(&w.step, toBoundary)
-	d := &w.step
+	w.move(&w.step, primal, dual)
+	return min(primal, dual)
+}
+
+// move moves the point in a direction, each half of it by a length.
+func (w *run) move(d *direction, primal, dual float64) {
 	for j := range w.x {
+		dzl, dzu := w.boundStep(d, j)
 		w.x[j] += primal * d.x[j]
 		w.xl[j] += primal * d.x[j]
 		w.xu[j] -= primal * d.x[j]
-		w.zl[j] += dual * d.zl[j]
-		w.zu[j] += dual * d.zu[j]
+		w.zl[j] += dual * dzl
+		w.zu[j] += dual * dzu
 	}
 	for k := range w.y {
-		w.r[k] += primal * d.r[k]
-		w.p[k] += primal * d.p[k]
+		dr, dp := w.sideStep(d, k)
+		w.r[k] += primal * dr
+		w.p[k] += primal * dp
 		w.y[k] += dual * d.y[k]
 		w.s[k] -= dual * d.y[k]
 	}
-	return min(primal, dual)
 }
 
 // normalEquations factorises for the point.
 func (w *run) normalEquations(ctx context.Context) {
 	clear(w.weight)
 	for k, s := range w.sides {
-		w.each[k] = 1 / (w.p[k]/w.s[k] + w.r[k]/w.y[k])
-		w.weight[s.row] += w.each[k]
+		w.weight[s.row] += w.each(k)
 	}
 	for j := range w.x {
 		w.diagonal[j] = proximal
@@ -340,61 +384,72 @@ func (w *run) normalEquations(ctx context.Context) {
 	w.factor.compute(ctx, w.weight, w.diagonal)
 }
 
-// direction finds the Newton step to where all products are mu, given a first guess of the step
-// for the products of changes, or nil.
-func (w *run) direction(d *point, mu float64, guess *point) {
-	goals := func(k int) (e1, e2 float64) {
-		e1, e2 = mu-w.y[k]*w.r[k], mu-w.s[k]*w.p[k]
-		if guess != nil {
-			e1 -= guess.y[k] * guess.r[k]
-			e2 += guess.y[k] * guess.p[k]
-		}
-		return e1, e2
+// each returns the weight of a side.
+func (w *run) each(k int) float64 { return 1 / (w.p[k]/w.s[k] + w.r[k]/w.y[k]) }
+
+// sideGoals returns by how much the products of a side are to rise.
+func (w *run) sideGoals(d *direction, k int) (e1, e2 float64) {
+	e1, e2 = d.mu-w.y[k]*w.r[k], d.mu-w.s[k]*w.p[k]
+	if d.guess != nil {
+		dr, dp := w.sideStep(d.guess, k)
+		e1 -= d.guess.y[k] * dr
+		e2 += d.guess.y[k] * dp
 	}
-	bounds := func(j int) (e3, e4 float64) {
-		e3, e4 = mu-w.zl[j]*w.xl[j], mu-w.zu[j]*w.xu[j]
-		if guess != nil {
-			e3 -= guess.zl[j] * guess.x[j]
-			e4 += guess.zu[j] * guess.x[j]
-		}
-		return e3, e4
+	return e1, e2
+}
+
+// sideStep returns the steps of the surplus and the violation of a side.
+func (w *run) sideStep(d *direction, k int) (dr, dp float64) {
+	e1, e2 := w.sideGoals(d, k)
+	return (e1 - w.r[k]*d.y[k]) / w.y[k], (e2 + w.p[k]*d.y[k]) / w.s[k]
+}
+
+// boundGoals and boundStep are the like for the bounds of a column; 0 where there is none.
+func (w *run) boundGoals(d *direction, j int) (e1, e2 float64) {
+	e1, e2 = d.mu-w.zl[j]*w.xl[j], d.mu-w.zu[j]*w.xu[j]
+	if d.guess != nil {
+		dzl, dzu := w.boundStep(d.guess, j)
+		e1 -= dzl * d.guess.x[j]
+		e2 += dzu * d.guess.x[j]
 	}
+	return e1, e2
+}
+
+func (w *run) boundStep(d *direction, j int) (dzl, dzu float64) {
+	e1, e2 := w.boundGoals(d, j)
+	if w.zl[j] > 0 {
+		dzl = (e1 - w.zl[j]*d.x[j]) / w.xl[j]
+	}
+	if w.zu[j] > 0 {
+		dzu = (e2 + w.zu[j]*d.x[j]) / w.xu[j]
+	}
+	return dzl, dzu
+}
+
+// solve finds the x and y of a direction.
+func (w *run) solve(d *direction) {
 	clear(w.perRow)
 	for k, s := range w.sides {
-		e1, e2 := goals(k)
-		off := s.sign*w.activity[s.row] - s.bound + w.p[k] - w.r[k]
-		d.y[k] = -off - e2/w.s[k] + e1/w.y[k] // h; becomes the step below
-		w.perRow[s.row] += s.sign * (w.each[k]*d.y[k] + w.y[k])
+		e1, e2 := w.sideGoals(d, k)
+		off := s.signed(w.activity[s.row]) - s.bound + w.p[k] - w.r[k]
+		d.y[k] = -off - e2/w.s[k] + e1/w.y[k] // becomes the step below
+		w.perRow[s.row] += s.signed(w.each(k)*d.y[k] + w.y[k])
 	}
-	w.columns.times(w.perRow, w.right)
+	w.rows.transposedTimes(w.perRow, w.right)
 	for j := range w.x {
-		e3, e4 := bounds(j)
+		e1, e2 := w.boundGoals(d, j)
 		w.right[j] += w.zl[j] - w.zu[j] - w.cost[j]
 		if w.zl[j] > 0 {
-			w.right[j] += e3 / w.xl[j]
+			w.right[j] += e1 / w.xl[j]
 		}
 		if w.zu[j] > 0 {
-			w.right[j] -= e4 / w.xu[j]
+			w.right[j] -= e2 / w.xu[j]
 		}
 	}
 	w.solveNormal(d.x)
 	w.rows.times(d.x, w.perRow)
 	for k, s := range w.sides {
-		e1, e2 := goals(k)
-		dy := w.each[k] * (d.y[k] - s.sign*w.perRow[s.row])
-		d.y[k] = dy
-		d.p[k] = (e2 + w.p[k]*dy) / w.s[k]
-		d.r[k] = (e1 - w.r[k]*dy) / w.y[k]
-	}
-	for j := range w.x {
-		e3, e4 := bounds(j)
-		d.zl[j], d.zu[j] = 0, 0
-		if w.zl[j] > 0 {
-			d.zl[j] = (e3 - w.zl[j]*d.x[j]) / w.xl[j]
-		}
-		if w.zu[j] > 0 {
-			d.zu[j] = (e4 + w.zu[j]*d.x[j]) / w.xu[j]
-		}
+		d.y[k] = w.each(k) * (d.y[k] - s.signed(w.perRow[s.row]))
 	}
 }
 
@@ -409,7 +464,7 @@ func (w *run) solveNormal(out []float64) {
 		for i := range w.perRow {
 			w.perRow[i] *= w.weight[i]
 		}
-		w.columns.times(w.perRow, w.residual)
+		w.rows.transposedTimes(w.perRow, w.residual)
 		norm, size := 0.0, 0.0
 		for j := range w.residual {
 			w.residual[j] = w.right[j] - w.residual[j] - w.diagonal[j]*out[j]
@@ -429,7 +484,7 @@ func (w *run) solveNormal(out []float64) {
 
 // lengths returns how far the point may go in a direction, at most 1, times a share: x, r and p, and
 // their multipliers.
-func (w *run) lengths(d *point, share float64) (primal, dual float64) {
+func (w *run) lengths(d *direction, share float64) (primal, dual float64) {
 	toZero := func(most, x, dx float64) float64 {
 		if dx < 0 && -share*x > most*dx {
 			return -share * x / dx
@@ -438,35 +493,39 @@ func (w *run) lengths(d *point, share float64) (primal, dual float64) {
 	}
 	primal, dual = 1, 1
 	for j := range w.x {
+		dzl, dzu := w.boundStep(d, j)
 		if w.zl[j] > 0 {
 			primal = toZero(primal, w.xl[j], d.x[j])
-			dual = toZero(dual, w.zl[j], d.zl[j])
+			dual = toZero(dual, w.zl[j], dzl)
 		}
 		if w.zu[j] > 0 {
 			primal = toZero(primal, w.xu[j], -d.x[j])
-			dual = toZero(dual, w.zu[j], d.zu[j])
+			dual = toZero(dual, w.zu[j], dzu)
 		}
 	}
 	for k := range w.y {
-		primal = toZero(toZero(primal, w.r[k], d.r[k]), w.p[k], d.p[k])
+		dr, dp := w.sideStep(d, k)
+		primal = toZero(toZero(primal, w.r[k], dr), w.p[k], dp)
 		dual = toZero(toZero(dual, w.y[k], d.y[k]), w.s[k], -d.y[k])
 	}
 	return primal, dual
 }
 
 // muAt returns the mean product after a step.
-func (w *run) muAt(d *point, primal, dual float64) float64 {
+func (w *run) muAt(d *direction, primal, dual float64) float64 {
 	sum := 0.0
 	for j := range w.x {
+		dzl, dzu := w.boundStep(d, j)
 		if w.zl[j] > 0 {
-			sum += (w.zl[j] + dual*d.zl[j]) * (w.xl[j] + primal*d.x[j])
+			sum += (w.zl[j] + dual*dzl) * (w.xl[j] + primal*d.x[j])
 		}
 		if w.zu[j] > 0 {
-			sum += (w.zu[j] + dual*d.zu[j]) * (w.xu[j] - primal*d.x[j])
+			sum += (w.zu[j] + dual*dzu) * (w.xu[j] - primal*d.x[j])
 		}
 	}
 	for k := range w.y {
-		sum += (w.y[k]+dual*d.y[k])*(w.r[k]+primal*d.r[k]) + (w.s[k]-dual*d.y[k])*(w.p[k]+primal*d.p[k])
+		dr, dp := w.sideStep(d, k)
+		sum += (w.y[k]+dual*d.y[k])*(w.r[k]+primal*dr) + (w.s[k]-dual*d.y[k])*(w.p[k]+primal*dp)
 	}
 	return sum / float64(w.pairs)
 }
@@ -484,7 +543,7 @@ func (w *run) solution() []float64 {
 func (w *run) multipliers() []float64 {
 	out := make([]float64, len(w.scale))
 	for k, s := range w.sides {
-		out[s.row] += s.sign * w.y[k] / w.scale[s.row]
+		out[s.row] += s.signed(w.y[k]) / w.scale[s.row]
 	}
 	return out
 }

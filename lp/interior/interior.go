@@ -28,6 +28,9 @@ import (
 // Solver is an lp.Solver. The zero value is ready to use.
 type Solver struct {
 	Workers int // goroutines; 0 stands for GOMAXPROCS. The result does not depend on it
+	// Needs is told how many bytes a program takes beside what it has taken to find that out, before they are
+	// taken; an error refuses the program. nil: every program is taken whose factor is not too large.
+	Needs func(bytes int) error
 }
 
 const (
@@ -44,7 +47,7 @@ func (Solver) Name() string { return "interior point" }
 
 // Solve solves a program. X is a solution within 1e-9, relative to the bounds of the rows; without
 // costs it lies inside the bounds as far as it can. A program whose costs have no least value stays
-// unknown. Solve takes 8 bytes for each entry of the Cholesky factor, and some 150 for each entry of
+// unknown. Solve takes 8 bytes for each entry of the Cholesky factor, and some 100 for each entry of
 // the program; it refuses a program whose factor would be larger than 4 GB, as it may be from some
 // 30,000 states on where all states are a few moves apart.
 func (s Solver) Solve(ctx context.Context, p *lp.Problem) (lp.Result, error) {
@@ -56,27 +59,25 @@ func (s Solver) Solve(ctx context.Context, p *lp.Problem) (lp.Result, error) {
 		return *decided, nil
 	}
 	if q.Columns() == 0 {
-		return q.Restore(lp.Result{Status: lp.Optimal, X: []float64{}}), nil
+		return q.Restore(lp.Result{Status: lp.Optimal, X: []float64{}, Y: make([]float64, q.Rows())}), nil
 	}
 	solved := substitute(q.Problem)
-	e, err := newElastic(ctx, solved, s.Workers)
+	e, err := newElastic(ctx, solved, s)
 	if err != nil {
 		return lp.Result{}, err
 	}
-	solved.release()
-	q = nil // made again below: it takes as much memory as the program
 	result := e.decide(ctx)
 	if ctx.Err() != nil {
 		return lp.Result{}, context.Cause(ctx)
 	}
 	e.factor.release()
-	q, _ = dominated(p).Reduce()
+	q, _ = dominated(p).Reduce() // again, because it would take as much memory as the program all the time
 	solved.restore(q.Problem)
 	if result.X != nil {
 		result.X = solved.solution(result.X)
 	}
 	if result.Y != nil {
-		result.Y = solved.multipliers(result.Y)
+		result.Y = solved.multipliers(result.Y, result.Status == lp.Optimal)
 	}
 	return q.Restore(result), nil
 }

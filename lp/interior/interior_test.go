@@ -2,8 +2,10 @@ package interior_test
 
 import (
 	"context"
+	"errors"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -79,6 +81,31 @@ func optimum(rng *rand.Rand) (p *lp.Problem, best float64) {
 	return p, best
 }
 
+// leastCost returns a lower bound of the cost by multipliers of the rows, and the size of its terms, to
+// which rounding is relative.
+func leastCost(p *lp.Problem, y []float64) (least, size float64) {
+	add := func(x, lower, upper float64) {
+		switch {
+		case x > 0:
+			x *= lower
+		case x < 0:
+			x *= upper
+		}
+		least += x
+		size += math.Abs(x)
+	}
+	for i, x := range y {
+		add(x, p.RowLower[i], p.RowUpper[i])
+	}
+	for j, c := range p.Cost {
+		for k := p.Start[j]; k < p.Start[j+1]; k++ {
+			c -= y[p.Row[k]] * p.Value[k]
+		}
+		add(c, p.Lower[j], p.Upper[j])
+	}
+	return least, size
+}
+
 func TestFindsTheOptimum(t *testing.T) {
 	rng := rand.New(rand.NewPCG(*interior.Seed, 4))
 	const programs = 300
@@ -100,6 +127,15 @@ func TestFindsTheOptimum(t *testing.T) {
 		}
 		if off := lptest.Violation(p, r.X); off > 1e-7 || math.Abs(cost-best) > 1e-6*(1+math.Abs(best)) {
 			t.Errorf("program %d: off by %v, costs %v, want %v", i, off, cost, best)
+		}
+		// A reduced cost may be off by 1e-8 of the price, which is a thousand times the greatest cost.
+		greatest, widths := 0.0, 0.0
+		for j, c := range p.Cost {
+			greatest = max(greatest, math.Abs(c))
+			widths += p.Upper[j] - p.Lower[j]
+		}
+		if least, size := leastCost(p, r.Y); !(least <= best+1e-12*(1+size) && least >= best-1e-6*(1+math.Abs(best))-1e-5*greatest*widths) {
+			t.Errorf("program %d: the multipliers bound the cost by %v, want %v", i, least, best)
 		}
 	}
 	if unknown > programs/100 {
@@ -138,5 +174,33 @@ func TestContext(t *testing.T) {
 		Lower: []float64{0}, Upper: []float64{1}, Cost: []float64{1}}
 	if _, err := (interior.Solver{}).Solve(ctx, p); err == nil {
 		t.Error("no error after the context ended")
+	}
+}
+
+// TestNeeds: a program is refused before it takes the memory that it says it needs, and takes about as much.
+func TestNeeds(t *testing.T) {
+	g, err := bench.GoalSet(context.Background(), "feasible", 10_000, *interior.Seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := lp.Encode(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	allocated := func(refusal error) (needs, took int) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := interior.Solver{Needs: func(bytes int) error { needs = bytes; return refusal }}.Solve(context.Background(), e.Problem)
+		runtime.ReadMemStats(&after)
+		if !errors.Is(err, refusal) {
+			t.Fatalf("%v, want %v", err, refusal)
+		}
+		return needs, int(after.TotalAlloc - before.TotalAlloc)
+	}
+	_, less := allocated(errors.New("too much"))
+	needs, all := allocated(nil)
+	// What comes after the solution is allocated as well.
+	if took := all - less; took < needs || took > 3*needs {
+		t.Errorf("%d bytes are said to be needed, and %d are allocated", needs, took)
 	}
 }

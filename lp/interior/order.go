@@ -25,26 +25,35 @@ type graph struct {
 
 func (g *graph) neighbours(v uint32) []uint32 { return g.to[g.start[v]:g.start[v+1]] }
 
-// productGraph returns the graph of the nonzeros of AᵀA, given A by rows and by columns.
-func productGraph(rows, columns *matrix) graph {
+// productGraph returns the graph of the nonzeros of AᵀA, given A by rows and by columns. Neighbours are
+// counted first, because lists that grow leave twice their size behind.
+func productGraph(rows, columns *pattern) graph {
 	n := columns.rows()
 	g := graph{start: make([]int, n+1)}
 	mark := make([]uint32, n) // 1 + the last vertex that saw it
 	for v := range n {
-		mark[v] = uint32(v) + 1
-		in, _ := columns.row(v)
-		for _, i := range in {
-			others, _ := rows.row(int(i))
-			for _, u := range others {
-				if mark[u] != uint32(v)+1 {
-					mark[u] = uint32(v) + 1
-					g.to = append(g.to, u)
-				}
-			}
-		}
-		g.start[v+1] = len(g.to)
+		g.start[v+1] = g.start[v]
+		each(rows, columns, uint32(v), mark, func(uint32) { g.start[v+1]++ })
+	}
+	g.to = make([]uint32, 0, g.start[n])
+	clear(mark)
+	for v := range n {
+		each(rows, columns, uint32(v), mark, func(u uint32) { g.to = append(g.to, u) })
 	}
 	return g
+}
+
+// each calls f with those whose rows v shares.
+func each(rows, columns *pattern, v uint32, mark []uint32, f func(u uint32)) {
+	mark[v] = v + 1
+	for _, i := range columns.in(int(v)) {
+		for _, u := range rows.in(int(i)) {
+			if mark[u] != v+1 {
+				mark[u] = v + 1
+				f(u)
+			}
+		}
+	}
 }
 
 // dissection orders a graph for elimination by nested dissection (George 1973): parts are cut by small

@@ -25,28 +25,29 @@ type program struct {
 	cost         []float64
 
 	original *lp.Problem
-	byRows   matrix   // of the original
-	pivot    []int    // entry of byRows that each row is solved for, -1: none
-	solvedBy []int    // row that each original column is solved by, -1: none
+	byRows   matrix   // of the original; like that, there only while it is needed
+	pivot    []int8   // which of its entries each row is solved for, -1: none
+	solvedBy []int32  // row that each original column is solved by, -1: none
 	column   []uint32 // number here of the other original columns
-	columns  []int    // original number of each column here
+	columns  []uint32 // original number of each column here
 }
 
-// substitute solves equations of p.
+// substitute solves equations of p, which it does not keep: see restore.
 func substitute(p *lp.Problem) *program {
 	m, n := p.Rows(), p.Columns()
-	byColumns := matrix{p.Start, p.Row, p.Value}
-	q := &program{pivot: make([]int, m), solvedBy: make([]int, n), column: make([]uint32, n)}
+	byColumns := matrix{pattern{p.Start, p.Row}, p.Value}
+	q := &program{pivot: make([]int8, m), solvedBy: make([]int32, n), column: make([]uint32, n)}
 	q.restore(p)
 	q.choosePivots(&byColumns)
 	for j := range n {
 		if q.solvedBy[j] < 0 {
 			q.column[j] = uint32(len(q.columns))
-			q.columns = append(q.columns, j)
+			q.columns = append(q.columns, uint32(j))
 			q.least, q.most, q.cost = append(q.least, p.Lower[j]), append(q.most, p.Upper[j]), append(q.cost, p.Cost[j])
 		}
 	}
 	q.write()
+	q.byRows, q.original = matrix{}, nil
 	return q
 }
 
@@ -84,15 +85,22 @@ func (q *program) choosePivots(byColumns *matrix) {
 		for _, j := range index {
 			used[j] = true
 		}
-		q.pivot[i] = q.byRows.start[i] + best
-		q.solvedBy[index[best]] = i
+		q.pivot[i] = int8(best)
+		q.solvedBy[index[best]] = int32(i)
 	}
+}
+
+// coefficient returns that of the column that a row is solved for.
+func (q *program) coefficient(row int32) float64 {
+	_, value := q.byRows.row(int(row))
+	return value[q.pivot[row]]
 }
 
 // write writes the rows and the costs that are left.
 func (q *program) write() {
 	p := q.original
-	q.rows.start = append(q.rows.start, 0)
+	q.rows.start = append(make([]int, 0, len(q.pivot)+1), 0)
+	q.lower, q.upper = make([]float64, 0, len(q.pivot)), make([]float64, 0, len(q.pivot))
 	at := make([]int, len(q.columns)) // 1 + position of a column among the entries
 	greatest := 0.0
 	add := func(j uint32, x float64) {
@@ -110,17 +118,17 @@ func (q *program) write() {
 		begin := len(q.rows.index)
 		greatest = 0
 		if q.pivot[i] >= 0 {
-			j, a := q.byRows.index[q.pivot[i]], q.byRows.value[q.pivot[i]]
+			j, a := index[q.pivot[i]], value[q.pivot[i]]
 			x, y := lower-a*p.Lower[j], lower-a*p.Upper[j]
 			lower, upper = min(x, y), max(x, y)
 		}
 		for k, j := range index {
 			r := q.solvedBy[j]
 			switch {
-			case r == i:
+			case r == int32(i):
 			case r >= 0:
-				others, coefficients := q.byRows.row(r)
-				factor := value[k] / q.byRows.value[q.pivot[r]]
+				others, coefficients := q.byRows.row(int(r))
+				factor := value[k] / q.coefficient(r)
 				for l, h := range others {
 					if h != j {
 						add(h, -factor*coefficients[l])
@@ -147,8 +155,8 @@ func (q *program) write() {
 		if r < 0 || p.Cost[j] == 0 {
 			continue
 		}
-		others, coefficients := q.byRows.row(r)
-		factor := p.Cost[j] / q.byRows.value[q.pivot[r]]
+		others, coefficients := q.byRows.row(int(r))
+		factor := p.Cost[j] / q.coefficient(r)
 		for l, h := range others {
 			if int(h) != j {
 				q.cost[q.column[h]] -= factor * coefficients[l]
@@ -157,12 +165,9 @@ func (q *program) write() {
 	}
 }
 
-// release lets go of the entries, which the elastic form holds in another order.
-func (q *program) release() { q.rows, q.byRows, q.original = matrix{}, matrix{}, nil }
-
-// restore brings those of the original program back.
+// restore brings the original program back.
 func (q *program) restore(p *lp.Problem) {
-	byColumns := matrix{p.Start, p.Row, p.Value}
+	byColumns := matrix{pattern{p.Start, p.Row}, p.Value}
 	q.original, q.byRows = p, byColumns.transpose(p.Rows())
 }
 
@@ -178,19 +183,19 @@ func (q *program) solution(x []float64) []float64 {
 			continue
 		}
 		sum := p.RowLower[r]
-		index, value := q.byRows.row(r)
+		index, value := q.byRows.row(int(r))
 		for k, h := range index {
 			if int(h) != j {
 				sum -= value[k] * out[h]
 			}
 		}
-		out[j] = max(p.Lower[j], min(p.Upper[j], sum/q.byRows.value[q.pivot[r]]))
+		out[j] = max(p.Lower[j], min(p.Upper[j], sum/q.coefficient(r)))
 	}
 	return out
 }
 
-// multipliers returns those of the original rows for a program without costs.
-func (q *program) multipliers(y []float64) []float64 {
+// multipliers returns those of the original rows for the program with its costs, or without.
+func (q *program) multipliers(y []float64, costs bool) []float64 {
 	p := q.original
 	out := append([]float64(nil), y...)
 	for j, r := range q.solvedBy {
@@ -198,12 +203,15 @@ func (q *program) multipliers(y []float64) []float64 {
 			continue
 		}
 		sum := 0.0
+		if costs {
+			sum = -p.Cost[j]
+		}
 		for k := p.Start[j]; k < p.Start[j+1]; k++ {
-			if i := int(p.Row[k]); i != r {
+			if i := p.Row[k]; i != uint32(r) {
 				sum += p.Value[k] * y[i]
 			}
 		}
-		out[r] -= sum / q.byRows.value[q.pivot[r]]
+		out[r] -= sum / q.coefficient(r)
 	}
 	return out
 }
