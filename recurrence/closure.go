@@ -3,6 +3,7 @@ package recurrence
 import (
 	"math/bits"
 
+	"offswitch/internal/csr"
 	"offswitch/sparse"
 )
 
@@ -85,12 +86,12 @@ func (g *graph) push(marked, done, region sparse.Bitset, d direction) (more bool
 // the queue, and on from there; those that allowed refuses are left out, unless it is nil. The queue
 // has room for the region.
 func (g *graph) flood(reached, region sparse.Bitset, queue []uint32, length int, allowed func(s uint32) bool) {
-	var rows batch
+	var rows csr.Batch
 	for done := 0; done < length; {
-		n := rows.fetch(g.edges, g.target, queue[done:length])
+		n := rows.Fetch(g.edges, g.target, queue[done:length])
 		done += n
 		for i := range n {
-			for _, t := range g.target[rows.from[i]:rows.to[i]] {
+			for _, t := range g.target[rows.From[i]:rows.To[i]] {
 				if region.Has(t) && !reached.Has(t) && (allowed == nil || allowed(t)) {
 					reached.Set(t)
 					queue[length] = t
@@ -99,28 +100,6 @@ func (g *graph) flood(reached, region sparse.Bitset, queue []uint32, length int,
 			}
 		}
 	}
-}
-
-// batch is some rows of a graph at a time. Rows in random places wait for memory; many waits at
-// once take no longer than one.
-type batch struct {
-	from, to [64]uint32
-	touched  uint32
-}
-
-// fetch loads the rows of the first states, and returns how many those are. edges gives the range
-// of the edges of a state.
-func (b *batch) fetch(edges func(s uint32) (from, to uint32), target, states []uint32) int {
-	n := min(len(states), len(b.from))
-	for i, s := range states[:n] {
-		b.from[i], b.to[i] = edges(s)
-	}
-	for i := range n {
-		if b.from[i] < b.to[i] {
-			b.touched ^= target[b.from[i]] // so that the load is not left out
-		}
-	}
-	return n
 }
 
 // backward is a search against the edges, inside a region.

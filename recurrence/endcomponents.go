@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"offswitch/internal/csr"
 	"offswitch/sparse"
 )
 
@@ -42,7 +43,7 @@ func (d *refinement) refine() {
 	// can stay in its candidate and can leave it. Without that, nothing falls apart.
 	out := d.memory.set(len(d.of))
 	var mixed atomic.Bool
-	shares(len(d.of), d.workers, func(lo, hi uint32) {
+	csr.Share(d.workers, len(d.of), func(lo, hi uint32) {
 		if d.survey(lo, hi, size, out) {
 			mixed.Store(true)
 		}

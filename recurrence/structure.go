@@ -58,7 +58,7 @@ func (r *Structure) Reset(m *sparse.MDP) {
 func (r *Structure) Release() { r.memory = scratch{} }
 
 // Predecessors returns the transposed transition structure. The first call takes O(states +
-// branches), and 8 bytes a state while it runs.
+// branches), and a bit a state while it runs.
 func (r *Structure) Predecessors() *Predecessors {
 	if r.before == nil {
 		r.before = new(Predecessors)

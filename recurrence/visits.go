@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"offswitch/internal/csr"
 	"offswitch/sparse"
 )
 
@@ -183,7 +184,7 @@ func (v *Visits) Count(ctx context.Context, o CountOptions) (*Counts, error) {
 	if c.workers <= 0 {
 		c.workers = runtime.GOMAXPROCS(0)
 	}
-	shares(n, c.workers, func(lo, hi uint32) {
+	csr.Share(c.workers, n, func(lo, hi uint32) {
 		for s := lo; s < hi; s++ {
 			if !v.reach.Reached.Has(s) || v.m.Terminal(s) || v.deterministic && v.components.Of[s] == None {
 				c.settle(s, NotCounted)
