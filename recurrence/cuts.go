@@ -191,9 +191,8 @@ func (p *piece) split(q *shortCycles, unsure sparse.Bitset) *piece {
 		rank[i] = None
 		uncut.Clear(i)
 	}
-	var memory scratch
-	t := newTarjan(p.next, rank, &memory)
-	t.visit(uncut)
+	t := newTarjan(p.next, rank)
+	t.visit(uncut, new(scratch))
 	size := make([]uint32, t.finish())
 	for _, k := range rank {
 		if k != None {

@@ -25,9 +25,9 @@ func (r *Structure) EndComponents() *Components {
 		classes := r.StronglyConnected()
 		c := &Components{Of: r.memory.take(len(classes.Of))}
 		copy(c.Of, classes.Of)
-		d := &refinement{Structure: r, class: classes.Of, of: c.Of, count: uint32(classes.count), unused: None}
+		d := &refinement{Structure: r, class: classes.Of, of: c.Of, count: classes.count}
 		d.refine()
-		c.count = renumber(c.Of, int(d.count), &r.memory)
+		c.count = renumber(c.Of, d.count, &r.memory)
 		r.components = c
 	}
 	return r.components
@@ -35,7 +35,7 @@ func (r *Structure) EndComponents() *Components {
 
 // refine goes from the strongly connected components to the end components.
 func (d *refinement) refine() {
-	size := d.memory.zeros(int(d.count))
+	size := d.memory.zeros(d.count)
 	for _, k := range d.of {
 		size[k]++
 	}
@@ -51,23 +51,22 @@ func (d *refinement) refine() {
 	for s := range out.All() {
 		d.of[s] = None
 	}
-	d.memory.freeSets(out)
-	if mixed.Load() {
-		d.trim(size)
-		d.count = uint32(renumber(d.of, int(d.count), &d.memory))
-		d.prepare()
-		d.assess(size)
-		if len(d.waiting) > 0 {
-			d.before = d.Predecessors()
-		}
-		for len(d.waiting) > 0 {
-			k := d.waiting[len(d.waiting)-1]
-			d.waiting = d.waiting[:len(d.waiting)-1]
-			d.examine(k)
-		}
-		d.release()
+	if !mixed.Load() {
+		d.memory.free(size)
+		d.memory.freeSets(out)
+		return
 	}
+	d.at = d.memory.zeros(len(d.of))
+	d.trim(size)
 	d.memory.free(size)
+	d.prepare()
+	d.count = len(d.states)
+	d.assess(out)
+	d.memory.freeSets(out)
+	if d.hurt {
+		d.settleAll()
+	}
+	d.release()
 }
 
 // firstBudget is the number of steps with which the searches for a part begin. Tests change it.
@@ -120,34 +119,49 @@ var trimShare = 64
 // trim takes out the states without a choice that stays, and those that lose their last one by it:
 // by passes as long as these take out many, from the last state to the first because a search
 // numbers states before those they lead to, and then along the predecessors.
+//
+// Until it is out, at[s] counts the first choices of s that are known not to stay: none of them will again, so
+// that no choice is given up twice.
 func (d *refinement) trim(size []uint32) {
 	for {
-		d.gone = d.gone[:0]
+		d.gone = None
+		taken := 0
 		for s := uint32(len(d.of)); s > 0; {
 			s--
-			if k := d.of[s]; k != None && size[k] > 1 && !d.canStay(s) {
-				d.of[s] = None
-				d.gone = append(d.gone, s)
+			if k := d.of[s]; k != None && size[k] > 1 && !d.stillStays(s) {
+				d.takeOut(s)
+				taken++
 			}
 		}
-		if len(d.gone) == 0 {
+		if taken == 0 {
 			return
 		}
-		if len(d.gone) < len(d.of)/trimShare {
+		if taken < len(d.of)/trimShare {
 			break
 		}
 	}
 	before := d.Predecessors()
-	for len(d.gone) > 0 {
-		s := d.gone[len(d.gone)-1]
-		d.gone = d.gone[:len(d.gone)-1]
+	for d.gone != None {
+		s := d.gone
+		d.gone = d.at[s]
 		for _, p := range before.Of(s) {
-			if d.of[p] == d.class[s] && !d.canStay(p) {
-				d.of[p] = None
-				d.gone = append(d.gone, p)
+			if d.of[p] == d.class[s] && !d.stillStays(p) {
+				d.takeOut(p)
 			}
 		}
 	}
+}
+
+// stillStays is canStay in trim.
+func (d *refinement) stillStays(s uint32) bool {
+	lo, hi := d.m.Choices(s)
+	for c := lo + d.at[s]; c < hi; c++ {
+		if !leaves(d.m.Targets(c), d.of, d.of[s]) {
+			d.at[s] = c - lo
+			return true
+		}
+	}
+	return false
 }
 
 // renumber numbers the components 0, 1, … in the order of their least states and returns how many

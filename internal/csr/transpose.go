@@ -49,6 +49,7 @@ var fewEdges = 16
 // them in next, and unless from is nil writes the sources there, to where next says.
 func (r *Rows) sources(ctx context.Context, lo, hi uint32, next, from []uint32) {
 	var seen []uint64 // targets that the state at hand has led to, where it has many edges
+	own := next[lo]   // when writing, what is written from there on is for these targets
 	first := uint32(0)
 	for s := range uint32(len(r.ChoiceStart) - 1) {
 		if s%checkEvery == 0 && ctx.Err() != nil {
@@ -68,7 +69,7 @@ func (r *Rows) sources(ctx context.Context, lo, hi uint32, next, from []uint32) 
 			continue
 		}
 		if from != nil {
-			few(s, lo, hi, row, next, from)
+			few(s, lo, hi, own, row, next, from)
 			continue
 		}
 		for i, t := range row {
@@ -82,10 +83,10 @@ func (r *Rows) sources(ctx context.Context, lo, hi uint32, next, from []uint32) 
 // few writes the sources of the targets of one state with few edges. Where the last source written is another
 // one, the edge is the first from the state at hand to its target; otherwise that source may be of the
 // target before, and the state's edges tell.
-func few(s, lo, hi uint32, row, next, from []uint32) {
+func few(s, lo, hi, own uint32, row, next, from []uint32) {
 	for i, t := range row {
 		if t-lo < hi-lo && t != s {
-			if at := next[t]; at == 0 || from[at-1] != s || !contains(row[:i], t) {
+			if at := next[t]; at == own || from[at-1] != s || !contains(row[:i], t) {
 				from[at] = s
 				next[t]++
 			}
