@@ -19,14 +19,22 @@ import (
 // that is closed in one direction (after Chatterjee & Henzinger, J. ACM 2014), which is found at
 // the cost of the smaller side. O(states + branches) where nothing falls apart, which includes
 // every deterministic model; O(k·branches·log states) where at most k states lose something at a
-// time, and never more than O(branches) for what comes loose at a time.
+// time, and never more than O(branches) for what comes loose at a time. Memory is that of
+// StronglyConnected, whose arrays are used again, and where something falls apart the predecessors, 4 to 8 bytes a
+// state, and a bit a branch. The answer is nil when the context ends; see Within.
 func (r *Structure) EndComponents() *Components {
 	if r.components == nil {
 		classes := r.StronglyConnected()
+		if classes == nil {
+			return nil
+		}
 		c := &Components{Of: r.memory.take(len(classes.Of))}
 		copy(c.Of, classes.Of)
 		d := &refinement{Structure: r, class: classes.Of, of: c.Of, count: classes.count}
 		d.refine()
+		if r.stopped() {
+			return nil
+		}
 		c.count = renumber(c.Of, d.count, &r.memory)
 		r.components = c
 	}
@@ -59,11 +67,14 @@ func (d *refinement) refine() {
 	d.at = d.memory.zeros(len(d.of))
 	d.trim(size)
 	d.memory.free(size)
+	if d.stopped() {
+		return
+	}
 	d.prepare()
 	d.count = len(d.states)
 	d.assess(out)
 	d.memory.freeSets(out)
-	if d.hurt {
+	if d.hurt && !d.stopped() {
 		d.settleAll()
 	}
 	d.release()
@@ -76,6 +87,9 @@ var firstBudget = 64
 func (d *refinement) survey(lo, hi uint32, size []uint32, out sparse.Bitset) (mixed bool) {
 	sure := d.m.Deterministic()
 	for s := lo; s < hi; s++ {
+		if d.stoppedAt(s) {
+			return false
+		}
 		k := d.of[s]
 		if size[k] == 1 {
 			if !d.canStay(s) {
@@ -128,6 +142,9 @@ func (d *refinement) trim(size []uint32) {
 		taken := 0
 		for s := uint32(len(d.of)); s > 0; {
 			s--
+			if d.stoppedAt(s) {
+				return
+			}
 			if k := d.of[s]; k != None && size[k] > 1 && !d.stillStays(s) {
 				d.takeOut(s)
 				taken++
@@ -141,7 +158,10 @@ func (d *refinement) trim(size []uint32) {
 		}
 	}
 	before := d.Predecessors()
-	for d.gone != None {
+	if before == nil {
+		return
+	}
+	for done := uint32(0); d.gone != None && !d.stoppedAt(done); done++ {
 		s := d.gone
 		d.gone = d.at[s]
 		for _, p := range before.Of(s) {

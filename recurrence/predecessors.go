@@ -14,10 +14,10 @@ type Predecessors struct{ graph }
 // modify them.
 func (p *Predecessors) Of(state uint32) []uint32 { return p.next(state) }
 
-// transpose makes p the transposed graph.
-func (p *Predecessors) transpose(g graph, workers int, memory *scratch) {
+// transpose makes p the transposed graph, or empty when the context ends.
+func (p *Predecessors) transpose(ctx context.Context, g graph, workers int, memory *scratch) {
 	rows := csr.Rows{ChoiceStart: g.choiceStart, BranchStart: g.branchStart, Target: g.target}
-	start, from := csr.Transpose(context.Background(), rows, workers, memory.take)
+	start, from := csr.Transpose(ctx, rows, workers, memory.take)
 	p.graph = graph{choiceStart: start, target: from}
 }
 

@@ -10,8 +10,8 @@ import (
 // along its live choices if every state in it that lost a way out led to every state in it that lost a
 // way in. Without such states a candidate is an end component.
 //
-// Beside the partition and the predecessors it takes 8 bytes for each state, 8 more while a candidate is
-// examined for each of its own, and a few bits a state and branch.
+// Beside the partitions and the predecessors it takes 12 bytes a state, 4 for each state of the largest
+// candidate that is examined, a few bits a state and one a branch.
 type refinement struct {
 	*Structure
 	class []uint32 // strongly connected component of each state
@@ -38,6 +38,9 @@ type refinement struct {
 	seen  sparse.Bitset
 	found []uint32 // what the last search found; has room for the largest candidate that is examined
 	local *tarjan
+
+	steps uint32
+	ended bool // the context has: the partition is worthless
 }
 
 // prepare makes what refining needs beyond the partition.
@@ -99,6 +102,9 @@ func (d *refinement) alone(k uint32) bool { return d.bounds[k] <= k+1 }
 // were one.
 func (d *refinement) assess(out sparse.Bitset) {
 	for s := range uint32(len(d.of)) {
+		if d.stoppedAt(s) {
+			return
+		}
 		if out.Has(s) {
 			continue
 		}
@@ -140,19 +146,32 @@ func (d *refinement) assess(out sparse.Bitset) {
 
 // settleAll examines candidates until no state has lost anything.
 func (d *refinement) settleAll() {
-	d.before = d.Predecessors()
+	if d.before = d.Predecessors(); d.before == nil {
+		return
+	}
 	for d.place = 0; int(d.place) < len(d.states); d.place++ {
 		if d.of[d.states[d.place]] != d.place {
 			continue
 		}
 		for k := d.place; ; {
-			d.examine(k)
+			d.step()
+			if d.examine(k); d.ended {
+				return
+			}
 			last := len(d.waiting) - 1
 			if last < 0 {
 				break
 			}
 			k, d.waiting = d.waiting[last], d.waiting[:last]
 		}
+	}
+}
+
+// step counts steps of the work, and now and then looks at the context.
+func (d *refinement) step() {
+	d.steps++
+	if d.steps%checkEvery == 0 {
+		d.ended = d.stopped()
 	}
 }
 
@@ -307,7 +326,8 @@ func (d *refinement) swap(i, j uint32) {
 
 // drain kills the live choices that can lead to states taken out, until none is left.
 func (d *refinement) drain() {
-	for d.gone != None {
+	for d.gone != None && !d.ended {
+		d.step()
 		s := d.gone
 		d.gone = d.at[s]
 		for _, p := range d.before.Of(s) {
@@ -356,7 +376,7 @@ func (d *refinement) examine(k uint32) {
 		lost   sparse.Bitset
 		search func(s, k uint32, budget int) bool
 	}{{d.lostOut, d.ahead}, {d.lostIn, d.behind}}
-	for budget := firstBudget; budget*len(here) < edges; budget *= 4 {
+	for budget := firstBudget; budget*len(here) < edges && !d.ended; budget *= 4 {
 		open := false
 		for _, s := range here {
 			for _, way := range ways {
@@ -377,14 +397,17 @@ func (d *refinement) examine(k uint32) {
 			return
 		}
 	}
-	d.decompose(k)
+	if !d.ended {
+		d.decompose(k)
+	}
 }
 
 // ahead finds what a state of a candidate can reach in it, and reports whether that took no more
 // than budget steps.
 func (d *refinement) ahead(s, k uint32, budget int) bool {
 	d.begin(s)
-	for i := 0; i < len(d.found) && budget >= 0; i++ {
+	for i := 0; i < len(d.found) && budget >= 0 && !d.ended; i++ {
+		d.step()
 		lo, hi := d.m.Choices(d.found[i])
 		for c := lo; c < hi && budget >= 0; c++ {
 			budget--
@@ -398,13 +421,14 @@ func (d *refinement) ahead(s, k uint32, budget int) bool {
 		}
 	}
 	d.forget()
-	return budget >= 0
+	return budget >= 0 && !d.ended
 }
 
 // behind finds what can reach a state of a candidate in it, like ahead.
 func (d *refinement) behind(s, k uint32, budget int) bool {
 	d.begin(s)
-	for i := 0; i < len(d.found) && budget >= 0; i++ {
+	for i := 0; i < len(d.found) && budget >= 0 && !d.ended; i++ {
+		d.step()
 		for _, p := range d.before.Of(d.found[i]) {
 			if budget--; budget < 0 {
 				break
@@ -422,7 +446,7 @@ func (d *refinement) behind(s, k uint32, budget int) bool {
 		}
 	}
 	d.forget()
-	return budget >= 0
+	return budget >= 0 && !d.ended
 }
 
 // begin starts a search.
@@ -496,7 +520,7 @@ func (d *refinement) decompose(k uint32) {
 	members := d.states[k:end]
 	t := d.local
 	if t == nil {
-		t = newTarjan(d.g, d.at)
+		t = newTarjan(d.ctx, d.g, d.at)
 		t.dead = d.dead
 		d.local = t
 	}
@@ -506,8 +530,9 @@ func (d *refinement) decompose(k uint32) {
 		t.rank[s] = 0
 	}
 	for _, s := range members {
-		if t.rank[s] == 0 {
-			t.search(s)
+		if t.rank[s] == 0 && !t.search(s) {
+			d.ended = true
+			return
 		}
 	}
 	if parts := None - 1 - t.last; parts > 1 {

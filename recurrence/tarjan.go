@@ -1,6 +1,10 @@
 package recurrence
 
-import "offswitch/sparse"
+import (
+	"context"
+
+	"offswitch/sparse"
+)
 
 // tarjan is Tarjan's algorithm as Pearce (2016) arranged it: one rank a state, 0 while not visited,
 // the least position on the path that is known to be reached while its component is open, and
@@ -19,11 +23,14 @@ type tarjan struct {
 	dead   sparse.Bitset // edges that do not count; nil: all count
 	stack  []uint32      // the path from the left, finished states of open components from the right
 	edge   []uint32      // next edge of each state on the path
+	ctx    context.Context
+	ended  bool // the context has: ranks are worthless
+	ticks  uint32
 }
 
 // newTarjan prepares to rank the states whose rank is 0; others count as closed.
-func newTarjan(g graph, rank []uint32) *tarjan {
-	return &tarjan{start: g.choiceStart, via: g.branchStart, target: g.target, rank: rank, next: 1, last: None - 1}
+func newTarjan(ctx context.Context, g graph, rank []uint32) *tarjan {
+	return &tarjan{start: g.choiceStart, via: g.branchStart, target: g.target, rank: rank, next: 1, last: None - 1, ctx: ctx, ticks: checkEvery}
 }
 
 // flatten makes one look-up of two that wait for each other. 4 bytes a state, where there are two.
@@ -59,8 +66,8 @@ func (t *tarjan) visit(states sparse.Bitset, memory *scratch) {
 	t.flatten(memory)
 	t.reserve(states.Count(), memory)
 	for s := range states.All() {
-		if t.rank[s] == 0 {
-			t.search(s)
+		if t.rank[s] == 0 && !t.search(s) {
+			return
 		}
 	}
 }
@@ -73,10 +80,17 @@ func (t *tarjan) finish() int {
 	return int(None - 1 - t.last)
 }
 
-// search ranks a state that has no rank, and what it can reach.
-func (t *tarjan) search(v uint32) {
+// search ranks a state that has no rank, and what it can reach. It reports false when the context has ended.
+func (t *tarjan) search(v uint32) bool {
+	if t.ticks--; t.ticks == 0 {
+		t.ticks = checkEvery
+		t.ended = t.ended || t.ctx.Err() != nil
+	}
+	if t.ended {
+		return false
+	}
 	start, via, rank, stack, edge, target, dead := t.start, t.via, t.rank, t.stack, t.edge, t.target, t.dead
-	next, last := t.next, t.last
+	next, last, ticks := t.next, t.last, t.ticks
 	depth, open := 0, len(stack)
 	e, end := start[v], start[v+1]
 	if via != nil {
@@ -97,6 +111,12 @@ func (t *tarjan) search(v uint32) {
 			case r == 0:
 				if reaches {
 					low = min(low, below)
+				}
+				if ticks--; ticks == 0 {
+					ticks = checkEvery
+					if t.ended = t.ctx.Err() != nil; t.ended {
+						return false
+					}
 				}
 				stack[depth], edge[depth] = v, e
 				depth++
@@ -145,14 +165,15 @@ func (t *tarjan) search(v uint32) {
 			low, reaches = r, true
 		}
 	}
-	t.next, t.last = next, last
+	t.next, t.last, t.ticks = next, last, ticks
+	return true
 }
 
 // cyclesWithout returns a number for each state, the same for states of one strongly connected
 // component of the graph without one of its states.
 func (g *graph) cyclesWithout(state uint32) []uint32 {
 	n := g.states()
-	t := newTarjan(*g, make([]uint32, n))
+	t := newTarjan(context.Background(), *g, make([]uint32, n))
 	t.rank[state] = t.last
 	t.last--
 	all := sparse.NewBitset(n)

@@ -48,13 +48,17 @@ type Visits struct {
 }
 
 // NewVisits prepares to decide visit counts from start, with what is reachable from it. The
-// structure must be used for nothing else meanwhile. O(states + branches).
+// structure must be used for nothing else meanwhile. It returns nil when the structure's context ends, which is
+// given up otherwise. O(states + branches).
 func NewVisits(structure *Structure, start uint32, reach *Search) *Visits {
 	v := &Visits{
 		m: structure.m, structure: structure, start: start, reach: reach,
 		before: structure.Predecessors(), components: structure.EndComponents(), classes: structure.StronglyConnected(),
 	}
 	structure.Release()
+	if structure.stopped() {
+		return nil
+	}
 	v.deterministic = true
 	for _, s := range reach.Order {
 		lo, hi := v.m.Choices(s)
@@ -63,16 +67,21 @@ func NewVisits(structure *Structure, start uint32, reach *Search) *Visits {
 		}
 	}
 	if v.deterministic {
+		structure.Within(context.Background())
 		v.certain = v.graph()
 		v.certainReach = reach
 		return v
 	}
 	certain := certainChoices(v.m, reach.Reached)
 	var before Predecessors
-	before.transpose(certain, structure.workers, &structure.memory)
+	before.transpose(structure.ctx, certain, structure.workers, &structure.memory)
 	v.certain = adjacency{&certain, &before.graph}
 	v.certainReach = new(Search).search(v.m.NumStates(), []uint32{start}, certain.edges, certain.target)
 	structure.Release()
+	if structure.stopped() {
+		return nil
+	}
+	structure.Within(context.Background())
 	return v
 }
 
