@@ -19,9 +19,13 @@ import (
 // that is closed in one direction (after Chatterjee & Henzinger, J. ACM 2014), which is found at
 // the cost of the smaller side. O(states + branches) where nothing falls apart, which includes
 // every deterministic model; O(k·branches·log states) where at most k states lose something at a
-// time, and never more than O(branches) for what comes loose at a time. Memory is that of
-// StronglyConnected, whose arrays are used again, and where something falls apart the predecessors, 4 to 8 bytes a
-// state, and a bit a branch. The answer is nil when the context ends; see Within.
+// time, and never more than O(branches) for what comes loose at a time. The answer is nil
+// when the context ends; see Within.
+//
+// The memory of StronglyConnected is used again. Where a component falls apart that takes besides the
+// predecessors, 4 bytes a state, 4 for each state of the largest such component, and a bit a branch: about
+// 28 bytes a state in all and 4 for each of its predecessors. States with very many choices take 8 bytes a
+// branch.
 func (r *Structure) EndComponents() *Components {
 	if r.components == nil {
 		classes := r.StronglyConnected()

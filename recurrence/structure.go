@@ -76,7 +76,7 @@ func (r *Structure) Reset(m *sparse.MDP) {
 func (r *Structure) Release() { r.memory = scratch{} }
 
 // Predecessors returns the transposed transition structure. The first call takes O(states +
-// branches), and a bit a state while it runs.
+// branches), and a bit a state at most while it runs. It returns nil when the context ends; see Within.
 func (r *Structure) Predecessors() *Predecessors {
 	if r.before == nil {
 		var before Predecessors
