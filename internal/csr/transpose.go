@@ -72,9 +72,13 @@ func (r *Rows) sources(ctx context.Context, lo, hi uint32, next, from []uint32) 
 			few(s, lo, hi, own, row, next, from)
 			continue
 		}
+		met := uint64(0) // the last bits of the targets met
 		for i, t := range row {
-			if t-lo < hi-lo && t != s && !contains(row[:i], t) {
-				next[t]++
+			if t-lo < hi-lo && t != s {
+				if bit := uint64(1) << (t & 63); met&bit == 0 || !contains(row[:i], t) {
+					met |= bit
+					next[t]++
+				}
 			}
 		}
 	}
