@@ -100,16 +100,20 @@ func (s *Setting) analyze(ctx context.Context, below *recurrence.Counts) (*Analy
 	q := s.Question
 	var err error
 	a := &Analysis{Setting: s}
-	a.Counts, err = s.count().Count(ctx, recurrence.CountOptions{
+	visits := s.count(ctx)
+	if visits == nil {
+		return s.Unknown(), nil
+	}
+	a.Counts, err = visits.Count(ctx, recurrence.CountOptions{
 		Discount: q.Discount, Width: q.Width, Below: below, Bounds: q.Bounds, Workers: q.Workers, Progress: q.Progress,
 	})
 	if err != nil {
 		return nil, err
 	}
 	a.Partial = a.Counts.Partial || s.Training.Partial
-	seen := sparse.NewBitset(s.visits.Components().Count())
+	seen := sparse.NewBitset(visits.Components().Count())
 	for _, x := range s.Reach.Order {
-		if k := s.visits.Components().Of[x]; k != recurrence.None {
+		if k := visits.Components().Of[x]; k != recurrence.None {
 			seen.Set(k)
 			a.Recurrent++
 		}
@@ -119,10 +123,11 @@ func (s *Setting) analyze(ctx context.Context, below *recurrence.Counts) (*Analy
 	return a, nil
 }
 
-// count returns what counts visits.
-func (s *Setting) count() *recurrence.Visits {
+// count returns what counts visits, or nil when the context ends before there is any.
+func (s *Setting) count(ctx context.Context) *recurrence.Visits {
 	if s.visits == nil {
-		s.visits = recurrence.NewVisits(recurrence.NewStructure(s.Question.Model, s.Question.Workers), s.New, s.Reach)
+		structure := recurrence.NewStructure(s.Question.Model, s.Question.Workers).Within(ctx)
+		s.visits = recurrence.NewVisits(structure, s.New, s.Reach)
 	}
 	return s.visits
 }
@@ -181,10 +186,13 @@ type Critical struct {
 // where moves are a matter of chance. When the context ends the bounds are what is proved by then.
 func (s *Setting) Critical(ctx context.Context, states []uint32, precision float64) []Critical {
 	var critical []Critical
+	visits := s.count(ctx)
 	for _, x := range states {
-		c := Critical{State: x}
-		c.Paper[0], c.Paper[1] = s.count().Critical(ctx, x, precision, recurrence.Paper)
-		c.Extended[0], c.Extended[1] = s.count().Critical(ctx, x, precision, recurrence.Extended)
+		c := Critical{State: x, Paper: [2]float64{0, 1}, Extended: [2]float64{0, 1}}
+		if visits != nil {
+			c.Paper[0], c.Paper[1] = visits.Critical(ctx, x, precision, recurrence.Paper)
+			c.Extended[0], c.Extended[1] = visits.Critical(ctx, x, precision, recurrence.Extended)
+		}
 		critical = append(critical, c)
 	}
 	return critical

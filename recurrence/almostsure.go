@@ -17,19 +17,27 @@ var sureRounds = 4
 // The states that can reach the target at all are an upper bound; those that can by choices that
 // surely stay within the bound are a better one, and a bound that stays the same is the answer.
 // Where everything is deterministic the first one is. A few rounds settle most models; what they
-// leave open is decided on the end components. O(states + branches · choices of a state).
+// leave open is decided on the end components. O(states + branches · choices of a state). The answer is nil
+// when the context ends; see Within.
 func (r *Structure) AlmostSure(target sparse.Bitset) sparse.Bitset {
 	n := r.g.states()
 	bound := sparse.NewBitset(n)
 	bound.Fill(n)
 	for round := range sureRounds {
 		size := bound.Count()
-		b := backward{graph: &r.g, region: bound, reached: target.Clone(), careful: round > 0}
+		b := backward{ctx: r.ctx, graph: &r.g, region: bound, reached: target.Clone(), careful: round > 0}
 		// Down first: the states that a search found on its way to the target.
 		if !b.pull(down) {
+			before := r.Predecessors()
+			if before == nil {
+				return nil
+			}
 			queue := r.memory.take(size)
-			b.pullQueue(r.Predecessors(), queue)
+			b.pullQueue(before, queue)
 			r.memory.free(queue)
+		}
+		if r.stopped() {
+			return nil
 		}
 		bound = b.reached
 		if r.m.Deterministic() || bound.Count() == size || r.closed(bound) {
@@ -59,6 +67,9 @@ func (r *Structure) closed(set sparse.Bitset) bool {
 func (r *Structure) sureByComponents(target sparse.Bitset) sparse.Bitset {
 	m, n := r.m, uint32(r.m.NumStates())
 	inside, before := r.EndComponents(), r.Predecessors()
+	if r.stopped() {
+		return nil
+	}
 	components := uint32(inside.Count())
 	// A node is an end component or, numbered behind those, a state in none.
 	node := func(s uint32) uint32 {
@@ -76,6 +87,9 @@ func (r *Structure) sureByComponents(target sparse.Bitset) sparse.Bitset {
 	}
 	risky := sparse.NewBitset(m.NumChoices())
 	for s := range n {
+		if r.stoppedAt(s) {
+			return nil
+		}
 		lo, hi := m.Choices(s)
 		k := node(s)
 		for c := lo; c < hi; c++ {
@@ -103,7 +117,10 @@ func (r *Structure) sureByComponents(target sparse.Bitset) sparse.Bitset {
 			lose(k)
 		}
 	}
-	for len(lost) > 0 {
+	for done := uint32(0); len(lost) > 0; done++ {
+		if r.stoppedAt(done) {
+			return nil
+		}
 		t := lost[len(lost)-1]
 		lost = lost[:len(lost)-1]
 		result.Clear(t)

@@ -1,6 +1,7 @@
 package recurrence
 
 import (
+	"context"
 	"math"
 	"slices"
 
@@ -113,7 +114,7 @@ func (a *area) spread(before *Predecessors, inside sparse.Bitset, start, depth u
 		a.writeReturns(before, inside)
 	}
 	a.choiceStart = append(a.choiceStart, uint32(len(a.branchStart)-1))
-	a.before.transpose(a.graph(), 1, new(scratch))
+	a.before.transpose(context.Background(), a.graph(), 1, new(scratch))
 	return a
 }
 

@@ -1,15 +1,17 @@
 package recurrence
 
 import (
+	"context"
 	"math/bits"
 
+	"offswitch/internal/csr"
 	"offswitch/sparse"
 )
 
 // The searches below want only the set that is reached. They pass over the states in their order,
 // up and down in turn, with one bit a state: where the order is any good, most of what a pass
 // finds it also follows up, and all memory traffic but the bits, which fit the cache, is
-// sequential.
+// sequential. When the context ends, what they find is worthless.
 
 // How many passes there are before a queue takes over. Tests make them few.
 var (
@@ -28,13 +30,13 @@ const (
 func (d direction) turn() direction { return up + down - d }
 
 // forward returns the states of region that can be reached from start without leaving it.
-func (g *graph) forward(start uint32, region sparse.Bitset, memory *scratch) sparse.Bitset {
+func (g *graph) forward(ctx context.Context, start uint32, region sparse.Bitset, memory *scratch) sparse.Bitset {
 	// Only what is in the region counts of what is marked.
 	marked, done := memory.set(64*len(region)), memory.set(64*len(region))
 	marked.Set(start)
 	more := true
 	for pass, d := 0, up; more && pass < forwardPasses; pass, d = pass+1, d.turn() {
-		more = g.push(marked, done, region, d)
+		more = g.push(ctx, marked, done, region, d)
 	}
 	if more {
 		queue, length := memory.take(region.Count()), 0
@@ -45,7 +47,7 @@ func (g *graph) forward(start uint32, region sparse.Bitset, memory *scratch) spa
 				length++
 			}
 		}
-		g.flood(marked, region, queue, length, nil)
+		g.flood(ctx, marked, region, queue, length, nil)
 		memory.free(queue)
 	}
 	memory.freeSets(done)
@@ -58,8 +60,11 @@ func (g *graph) forward(start uint32, region sparse.Bitset, memory *scratch) spa
 // push marks where the marked states of the region lead that are not done, and makes them done. It
 // reports whether there was one. Whether a target is marked already cannot be predicted, so that
 // is not asked.
-func (g *graph) push(marked, done, region sparse.Bitset, d direction) (more bool) {
+func (g *graph) push(ctx context.Context, marked, done, region sparse.Bitset, d direction) (more bool) {
 	for j := range region {
+		if j%(checkEvery/64) == 0 && ctx.Err() != nil {
+			return false
+		}
 		i := j
 		if d == down {
 			i = len(region) - 1 - j
@@ -84,13 +89,19 @@ func (g *graph) push(marked, done, region sparse.Bitset, d direction) (more bool
 // flood adds to reached the states of the region that edges lead to from the first so many states of
 // the queue, and on from there; those that allowed refuses are left out, unless it is nil. The queue
 // has room for the region.
-func (g *graph) flood(reached, region sparse.Bitset, queue []uint32, length int, allowed func(s uint32) bool) {
-	var rows batch
+func (g *graph) flood(ctx context.Context, reached, region sparse.Bitset, queue []uint32, length int, allowed func(s uint32) bool) {
+	var rows csr.Batch
+	look := checkEvery // at the context, when so many are done
 	for done := 0; done < length; {
-		n := rows.fetch(g.edges, g.target, queue[done:length])
+		if done >= look {
+			if look = done + checkEvery; ctx.Err() != nil {
+				return
+			}
+		}
+		n := rows.Fetch(g.edges, g.target, queue[done:length])
 		done += n
 		for i := range n {
-			for _, t := range g.target[rows.from[i]:rows.to[i]] {
+			for _, t := range g.target[rows.From[i]:rows.To[i]] {
 				if region.Has(t) && !reached.Has(t) && (allowed == nil || allowed(t)) {
 					reached.Set(t)
 					queue[length] = t
@@ -101,30 +112,9 @@ func (g *graph) flood(reached, region sparse.Bitset, queue []uint32, length int,
 	}
 }
 
-// batch is some rows of a graph at a time. Rows in random places wait for memory; many waits at
-// once take no longer than one.
-type batch struct {
-	from, to [64]uint32
-	touched  uint32
-}
-
-// fetch loads the rows of the first states, and returns how many those are. edges gives the range
-// of the edges of a state.
-func (b *batch) fetch(edges func(s uint32) (from, to uint32), target, states []uint32) int {
-	n := min(len(states), len(b.from))
-	for i, s := range states[:n] {
-		b.from[i], b.to[i] = edges(s)
-	}
-	for i := range n {
-		if b.from[i] < b.to[i] {
-			b.touched ^= target[b.from[i]] // so that the load is not left out
-		}
-	}
-	return n
-}
-
 // backward is a search against the edges, inside a region.
 type backward struct {
+	ctx context.Context
 	*graph
 	region  sparse.Bitset
 	reached sparse.Bitset // the states to start from, and then all that are found
@@ -137,7 +127,9 @@ type backward struct {
 func (b *backward) pull(first direction) (done bool) {
 	before, most := b.reached.Count(), b.region.Count()
 	for pass, d := 0, first; pass < backwardPasses; pass, d = pass+1, d.turn() {
-		b.pass(d)
+		if b.pass(d); b.ctx.Err() != nil {
+			return true
+		}
 		now := b.reached.Count()
 		// What a pass in one direction does not find, one in the other may.
 		switch {
@@ -153,6 +145,9 @@ func (b *backward) pull(first direction) (done bool) {
 
 func (b *backward) pass(d direction) {
 	for j := range b.region {
+		if j%(checkEvery/64) == 0 && b.ctx.Err() != nil {
+			return
+		}
 		i := j
 		if d == down {
 			i = len(b.region) - 1 - j
@@ -207,5 +202,5 @@ func (b *backward) pullQueue(before *Predecessors, queue []uint32) {
 	if b.careful {
 		allowed = b.joinsSurely
 	}
-	before.flood(b.reached, b.region, queue, length, allowed)
+	before.flood(b.ctx, b.reached, b.region, queue, length, allowed)
 }

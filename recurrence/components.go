@@ -66,16 +66,22 @@ func (c *Components) group() {
 //
 // Components with a large share of the states are found as what can reach one of their states and
 // what that can reach, by passes in the order of states; what remains is left to Tarjan's algorithm.
-// O(states + branches), at most 17 bytes a state while it runs, 4 of them for the answer; 13 where
-// the model is deterministic. It uses one core: two searches at once gained nothing over one search,
-// and another in what that found.
+// O(states + branches), at most 16 bytes and some bits a state while it runs, 4 of them for the answer; 12
+// where the model is deterministic. It uses one core: two searches at once gained nothing over one search,
+// and another in what that found. The answer is nil when the context ends; see Within.
 func (r *Structure) StronglyConnected() *Components {
 	if r.classes == nil {
 		n := r.g.states()
-		t := newTarjan(r.g, r.memory.zeros(n), &r.memory)
+		t := newTarjan(r.ctx, r.g, r.memory.zeros(n))
 		r.decompose(t)
+		if r.stopped() {
+			return nil
+		}
 		r.classes = &Components{Of: t.rank, count: t.finish()}
-		t.release()
+		r.memory.free(t.stack, t.edge)
+		if t.via == nil && r.g.branchStart != nil {
+			r.memory.free(t.start)
+		}
 	}
 	return r.classes
 }
@@ -99,7 +105,7 @@ func (r *Structure) decompose(t *tarjan) {
 		whole  bool
 	}
 	parts := []part{{states: all}}
-	for len(parts) > 0 {
+	for len(parts) > 0 && !r.stopped() {
 		p := parts[len(parts)-1]
 		parts = parts[:len(parts)-1]
 		if p.whole {
@@ -112,7 +118,7 @@ func (r *Structure) decompose(t *tarjan) {
 			behind, component = r.giant(p.states, size)
 		}
 		if component == nil {
-			t.visit(p.states)
+			t.visit(p.states, &r.memory)
 			r.memory.freeSets(p.states)
 			continue
 		}
@@ -128,11 +134,11 @@ func (r *Structure) decompose(t *tarjan) {
 // all that can reach it in the region, or nil. It gives up when passes do not get far, which is when
 // the order of states is of no help.
 func (r *Structure) giant(region sparse.Bitset, size int) (behind, component sparse.Bitset) {
-	pivot := r.g.loops(region)
+	pivot := r.loops(region)
 	if pivot == None {
 		return nil, nil
 	}
-	b := backward{graph: &r.g, region: region, reached: r.memory.set(64 * len(region))}
+	b := backward{ctx: r.ctx, graph: &r.g, region: region, reached: r.memory.set(64 * len(region))}
 	b.reached.Set(pivot)
 	done := b.pull(up) // from a first state, the others come in order
 	if reach := b.reached.Count(); reach*giantShare < size {
@@ -140,11 +146,15 @@ func (r *Structure) giant(region sparse.Bitset, size int) (behind, component spa
 		return nil, nil
 	}
 	if !done {
+		before := r.Predecessors()
+		if before == nil {
+			return nil, nil
+		}
 		queue := r.memory.take(size)
-		b.pullQueue(r.Predecessors(), queue)
+		b.pullQueue(before, queue)
 		r.memory.free(queue)
 	}
-	component = r.g.forward(pivot, b.reached, &r.memory)
+	component = r.g.forward(r.ctx, pivot, b.reached, &r.memory)
 	if component.Count()*giantShare < size {
 		r.memory.freeSets(b.reached, component)
 		return nil, nil
@@ -155,9 +165,12 @@ func (r *Structure) giant(region sparse.Bitset, size int) (behind, component spa
 // loops returns the first state of a region that an edge leads back to from a later one: where states
 // are numbered as a search found them, that tends to be the first state on a cycle. It is None when
 // the region has no cycles.
-func (g *graph) loops(region sparse.Bitset) uint32 {
+func (r *Structure) loops(region sparse.Bitset) uint32 {
 	for s := range region.All() {
-		for _, t := range g.next(s) {
+		if r.stoppedAt(s) {
+			break
+		}
+		for _, t := range r.g.next(s) {
 			if t < s && region.Has(t) {
 				return t
 			}

@@ -153,7 +153,7 @@ func (p *piece) choose(first bool, distance []uint32) {
 // measure finds how far all is from the cuts.
 func (p *piece) measure(workers int) {
 	var before Predecessors
-	before.transpose(p.next, workers, new(scratch))
+	before.transpose(context.Background(), p.next, workers, new(scratch))
 	p.from.Order, p.to.Order = make([]uint32, 0, len(p.states)), make([]uint32, 0, len(p.states))
 	from := func() { p.from.search(len(p.states), p.cut, p.next.edges, p.next.target) }
 	to := func() { p.to.search(len(p.states), p.cut, before.edges, before.target) }
@@ -191,9 +191,8 @@ func (p *piece) split(q *shortCycles, unsure sparse.Bitset) *piece {
 		rank[i] = None
 		uncut.Clear(i)
 	}
-	var memory scratch
-	t := newTarjan(p.next, rank, &memory)
-	t.visit(uncut)
+	t := newTarjan(context.Background(), p.next, rank)
+	t.visit(uncut, new(scratch))
 	size := make([]uint32, t.finish())
 	for _, k := range rank {
 		if k != None {

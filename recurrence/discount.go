@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/big"
 	"sort"
+
+	"offswitch/internal/csr"
 )
 
 // In a deterministic environment W_x(γ) = γ^a/(1-γ^c) with a = d-1, d the distance and c the shortest
@@ -77,7 +79,7 @@ func longestCycles(gamma float64, greatest, most uint32, workers int) []uint32 {
 	}
 	// From this a on, cycles are no longer than a.
 	middle := min(1+sort.Search(last, func(i int) bool { return at(i+1) <= uint32(i)+1 }), last)
-	shares(middle+1, workers, func(lo, hi uint32) {
+	csr.Share(workers, middle+1, func(lo, hi uint32) {
 		for a := max(int(lo), free+1); a < int(hi); a++ {
 			longest[a+1] = at(a)
 		}

@@ -1,6 +1,7 @@
 package recurrence
 
 import (
+	"context"
 	"math/rand/v2"
 	"testing"
 )
@@ -13,7 +14,7 @@ func TestDominatorsAgainstTheDefinition(t *testing.T) {
 		n := 1 + rng.IntN(30)
 		g := randomGraph(rng, n)
 		var before Predecessors
-		before.transpose(g, 1, new(scratch))
+		before.transpose(context.Background(), g, 1, new(scratch))
 		got := dominators(&g, &before.graph)
 		dominates := make([][]bool, n) // by the one and the other
 		all := reachedWithout(&g, None)

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"offswitch/internal/csr"
 	"offswitch/sparse"
 )
 
@@ -18,15 +19,27 @@ import (
 // that is closed in one direction (after Chatterjee & Henzinger, J. ACM 2014), which is found at
 // the cost of the smaller side. O(states + branches) where nothing falls apart, which includes
 // every deterministic model; O(k·branches·log states) where at most k states lose something at a
-// time, and never more than O(branches) for what comes loose at a time.
+// time, and never more than O(branches) for what comes loose at a time. The answer is nil
+// when the context ends; see Within.
+//
+// The memory of StronglyConnected is used again. Where a component falls apart that takes besides the
+// predecessors, 4 bytes a state, 4 for each state of the largest such component, and a bit a branch: about
+// 28 bytes a state in all and 4 for each of its predecessors. States with very many choices take 8 bytes a
+// branch.
 func (r *Structure) EndComponents() *Components {
 	if r.components == nil {
 		classes := r.StronglyConnected()
+		if classes == nil {
+			return nil
+		}
 		c := &Components{Of: r.memory.take(len(classes.Of))}
 		copy(c.Of, classes.Of)
-		d := &refinement{Structure: r, class: classes.Of, of: c.Of, count: uint32(classes.count), unused: None}
+		d := &refinement{Structure: r, class: classes.Of, of: c.Of, count: classes.count}
 		d.refine()
-		c.count = renumber(c.Of, int(d.count), &r.memory)
+		if r.stopped() {
+			return nil
+		}
+		c.count = renumber(c.Of, d.count, &r.memory)
 		r.components = c
 	}
 	return r.components
@@ -34,7 +47,7 @@ func (r *Structure) EndComponents() *Components {
 
 // refine goes from the strongly connected components to the end components.
 func (d *refinement) refine() {
-	size := d.memory.zeros(int(d.count))
+	size := d.memory.zeros(d.count)
 	for _, k := range d.of {
 		size[k]++
 	}
@@ -42,7 +55,7 @@ func (d *refinement) refine() {
 	// can stay in its candidate and can leave it. Without that, nothing falls apart.
 	out := d.memory.set(len(d.of))
 	var mixed atomic.Bool
-	shares(len(d.of), d.workers, func(lo, hi uint32) {
+	csr.Share(d.workers, len(d.of), func(lo, hi uint32) {
 		if d.survey(lo, hi, size, out) {
 			mixed.Store(true)
 		}
@@ -50,23 +63,25 @@ func (d *refinement) refine() {
 	for s := range out.All() {
 		d.of[s] = None
 	}
-	d.memory.freeSets(out)
-	if mixed.Load() {
-		d.trim(size)
-		d.count = uint32(renumber(d.of, int(d.count), &d.memory))
-		d.prepare()
-		d.assess(size)
-		if len(d.waiting) > 0 {
-			d.before = d.Predecessors()
-		}
-		for len(d.waiting) > 0 {
-			k := d.waiting[len(d.waiting)-1]
-			d.waiting = d.waiting[:len(d.waiting)-1]
-			d.examine(k)
-		}
-		d.release()
+	if !mixed.Load() {
+		d.memory.free(size)
+		d.memory.freeSets(out)
+		return
 	}
+	d.at = d.memory.zeros(len(d.of))
+	d.trim(size)
 	d.memory.free(size)
+	if d.stopped() {
+		return
+	}
+	d.prepare()
+	d.count = len(d.states)
+	d.assess(out)
+	d.memory.freeSets(out)
+	if d.hurt && !d.stopped() {
+		d.settleAll()
+	}
+	d.release()
 }
 
 // firstBudget is the number of steps with which the searches for a part begin. Tests change it.
@@ -76,6 +91,9 @@ var firstBudget = 64
 func (d *refinement) survey(lo, hi uint32, size []uint32, out sparse.Bitset) (mixed bool) {
 	sure := d.m.Deterministic()
 	for s := lo; s < hi; s++ {
+		if d.stoppedAt(s) {
+			return false
+		}
 		k := d.of[s]
 		if size[k] == 1 {
 			if !d.canStay(s) {
@@ -119,34 +137,55 @@ var trimShare = 64
 // trim takes out the states without a choice that stays, and those that lose their last one by it:
 // by passes as long as these take out many, from the last state to the first because a search
 // numbers states before those they lead to, and then along the predecessors.
+//
+// Until it is out, at[s] counts the first choices of s that are known not to stay: none of them will again, so
+// that no choice is given up twice.
 func (d *refinement) trim(size []uint32) {
 	for {
-		d.gone = d.gone[:0]
+		d.gone = None
+		taken := 0
 		for s := uint32(len(d.of)); s > 0; {
 			s--
-			if k := d.of[s]; k != None && size[k] > 1 && !d.canStay(s) {
-				d.of[s] = None
-				d.gone = append(d.gone, s)
+			if d.stoppedAt(s) {
+				return
+			}
+			if k := d.of[s]; k != None && size[k] > 1 && !d.stillStays(s) {
+				d.takeOut(s)
+				taken++
 			}
 		}
-		if len(d.gone) == 0 {
+		if taken == 0 {
 			return
 		}
-		if len(d.gone) < len(d.of)/trimShare {
+		if taken < len(d.of)/trimShare {
 			break
 		}
 	}
 	before := d.Predecessors()
-	for len(d.gone) > 0 {
-		s := d.gone[len(d.gone)-1]
-		d.gone = d.gone[:len(d.gone)-1]
+	if before == nil {
+		return
+	}
+	for done := uint32(0); d.gone != None && !d.stoppedAt(done); done++ {
+		s := d.gone
+		d.gone = d.at[s]
 		for _, p := range before.Of(s) {
-			if d.of[p] == d.class[s] && !d.canStay(p) {
-				d.of[p] = None
-				d.gone = append(d.gone, p)
+			if d.of[p] == d.class[s] && !d.stillStays(p) {
+				d.takeOut(p)
 			}
 		}
 	}
+}
+
+// stillStays is canStay in trim.
+func (d *refinement) stillStays(s uint32) bool {
+	lo, hi := d.m.Choices(s)
+	for c := lo + d.at[s]; c < hi; c++ {
+		if !leaves(d.m.Targets(c), d.of, d.of[s]) {
+			d.at[s] = c - lo
+			return true
+		}
+	}
+	return false
 }
 
 // renumber numbers the components 0, 1, … in the order of their least states and returns how many

@@ -17,24 +17,25 @@ var pathSeed = flag.Uint64("pathseed", 1, "seed of the random models of the test
 var ways = []struct {
 	name                                         string
 	giant, forward, backward, budget, trim, sure int
+	hub                                          uint32
 	workers                                      int
 }{
-	{"as it is", giantFrom, forwardPasses, backwardPasses, firstBudget, trimShare, sureRounds, 2},
-	{"one core", 1, 64, 64, 64, 64, 64, 1},
-	{"two cores", 1, 64, 64, 64, 1000, 64, 2},
-	{"queues", 1, 0, 0, 1, 1, 1, 3},
-	{"few passes", 1, 1, 1, 4, 3, 2, 2},
-	{"no searches", 1 << 30, 0, 0, 1 << 30, 1, 0, 2},
+	{"as it is", giantFrom, forwardPasses, backwardPasses, firstBudget, trimShare, sureRounds, hubFrom, 2},
+	{"one core", 1, 64, 64, 64, 64, 64, 3, 1},
+	{"two cores", 1, 64, 64, 64, 1000, 64, 1, 2},
+	{"queues", 1, 0, 0, 1, 1, 1, 2, 3},
+	{"few passes", 1, 1, 1, 4, 3, 2, 256, 2},
+	{"no searches", 1 << 30, 0, 0, 1 << 30, 1, 0, 1, 2},
 }
 
 // everyWay calls f with a structure of the model for each way.
 func everyWay(m *sparse.MDP, f func(name string, r *Structure)) {
-	defer func(g, a, b, c, d, e int) {
-		giantFrom, forwardPasses, backwardPasses, firstBudget, trimShare, sureRounds = g, a, b, c, d, e
-	}(giantFrom, forwardPasses, backwardPasses, firstBudget, trimShare, sureRounds)
+	defer func(g, a, b, c, d, e int, h uint32) {
+		giantFrom, forwardPasses, backwardPasses, firstBudget, trimShare, sureRounds, hubFrom = g, a, b, c, d, e, h
+	}(giantFrom, forwardPasses, backwardPasses, firstBudget, trimShare, sureRounds, hubFrom)
 	for _, w := range ways {
 		giantFrom, forwardPasses, backwardPasses, firstBudget = w.giant, w.forward, w.backward, w.budget
-		trimShare, sureRounds = w.trim, w.sure
+		trimShare, sureRounds, hubFrom = w.trim, w.sure, w.hub
 		r := NewStructure(m, w.workers)
 		r.workers = w.workers // small models, too
 		f(w.name, r)

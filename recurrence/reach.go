@@ -1,6 +1,9 @@
 package recurrence
 
-import "offswitch/sparse"
+import (
+	"offswitch/internal/csr"
+	"offswitch/sparse"
+)
 
 // Search is the result of a breadth-first search along branches. The zero value is ready for one;
 // each search takes over the memory of the one before.
@@ -48,14 +51,14 @@ func (r *Search) search(n int, start []uint32, edges func(s uint32) (from, to ui
 			r.Order = append(r.Order, s)
 		}
 	}
-	var rows batch
+	var rows csr.Batch
 	for done := 0; done < len(r.Order); {
 		states := r.Order[done:]
-		n := rows.fetch(edges, target, states)
+		n := rows.Fetch(edges, target, states)
 		done += n
 		for i := range n {
 			d := r.Distance[states[i]] + 1
-			for _, t := range target[rows.from[i]:rows.to[i]] {
+			for _, t := range target[rows.From[i]:rows.To[i]] {
 				if r.Distance[t] == None {
 					r.Distance[t] = d
 					r.Reached.Set(t)

@@ -9,76 +9,115 @@ import (
 // refinement is a partition under refinement. Its invariant: a candidate would be strongly connected
 // along its live choices if every state in it that lost a way out led to every state in it that lost a
 // way in. Without such states a candidate is an end component.
+//
+// Beside the partitions and the predecessors it takes 12 bytes a state, 4 for each state of the largest
+// candidate that is examined, a few bits a state and one a branch.
 type refinement struct {
 	*Structure
 	class []uint32 // strongly connected component of each state
-	of    []uint32 // candidate of each state; None: in no end component
-	count uint32   // candidates so far
+	// of is the candidate of each state; None: in no end component. To begin with that is the
+	// strongly connected component; from prepare on it is the place where the candidate begins.
+	of    []uint32
+	count int // numbers in of are below
 
 	before *Predecessors
 	dead   sparse.Bitset // branches of choices that can leave their candidate
-	gone   []uint32      // states taken out whose predecessors have not been looked at
+	hubs   hubs
 
-	// The members of a candidate are states[start:end], in no order; at is where a state is in it.
-	states, at []uint32
-	start, end []uint32
+	// The members of candidate k are states[k:bounds[k]], and at is where a state is in it. If there are at least
+	// two, those in front of bounds[k+1] are those that lost something. No other candidate needs these two
+	// numbers, because no other begins there; and one state alone cannot fall apart. They are in no order.
+	states, at, bounds []uint32
 
+	gone            uint32 // first of the states taken out whose predecessors have not been looked at, a list through at
 	lostOut, lostIn sparse.Bitset
-	hurt            []hurt   // entries of the candidates' lists of states that lost something
-	first           []uint32 // first entry of each candidate's list
-	unused          uint32   // first of the list of unused entries
-	waiting         []uint32 // candidates whose list is not empty
+	hurt            bool     // a state lost something
+	place           uint32   // candidates from here on have not been examined yet
+	waiting         []uint32 // candidates before, or here, with states that have lost something since
 
 	seen  sparse.Bitset
-	found []uint32 // what the last search found
-	here  []uint32 // the states of the candidate at hand that lost something
-	moved []uint32 // the states that get a new candidate
+	found []uint32 // what the last search found; has room for the largest candidate that is examined
 	local *tarjan
-}
 
-// hurt is an entry of such a list, and the number of the next one.
-type hurt struct{ state, next uint32 }
+	steps uint32
+	ended bool // the context has: the partition is worthless
+}
 
 // prepare makes what refining needs beyond the partition.
 func (d *refinement) prepare() {
 	n := len(d.of)
 	d.dead = d.memory.set(d.m.NumBranches())
 	d.lostOut, d.lostIn, d.seen = d.memory.set(n), d.memory.set(n), d.memory.set(n)
-	d.at = d.memory.take(n)
-	d.start, d.end, d.first = d.memory.take(int(d.count)), d.memory.zeros(int(d.count)), d.memory.take(int(d.count))
+	d.gone = None
+	d.bounds = d.memory.zeros(n) // the size of each component to begin with
 	for _, k := range d.of {
 		if k != None {
-			d.end[k]++
+			d.bounds[k]++
 		}
 	}
 	total := uint32(0)
-	for k, members := range d.end {
-		d.start[k], d.end[k], d.first[k] = total, total, None
-		total += members
+	for k, members := range d.bounds {
+		d.bounds[k], total = total, total+members
 	}
 	d.states = d.memory.take(int(total))
 	for s, k := range d.of {
 		if k != None {
-			at := d.end[k]
-			d.end[k]++
-			d.states[at], d.at[s] = uint32(s), at
+			d.states[d.bounds[k]] = uint32(s)
+			d.bounds[k]++
 		}
+	}
+	d.divide(0, total, d.of)
+	d.hubs.index(d)
+}
+
+// divide makes candidates of the states at some places, where those of a candidate are next to each other
+// and have one number, by state. Numbers may be those of candidates of now, or in at.
+func (d *refinement) divide(lo, hi uint32, number []uint32) {
+	for lo < hi {
+		k := number[d.states[lo]]
+		end := lo + 1
+		for end < hi && number[d.states[end]] == k {
+			end++
+		}
+		for i, s := range d.states[lo:end] {
+			d.of[s], d.at[s] = lo, lo+uint32(i)
+		}
+		d.bound(lo, end, lo)
+		lo = end
 	}
 }
 
-// assess notes what the candidates have lost that their strongly connected component had.
-func (d *refinement) assess(size []uint32) {
+// bound sets where a candidate ends, and where those of its members end that lost something.
+func (d *refinement) bound(k, end, lost uint32) {
+	d.bounds[k] = end
+	if end > k+1 {
+		d.bounds[k+1] = lost
+	}
+}
+
+// alone reports whether a candidate has one state at most, which cannot fall apart.
+func (d *refinement) alone(k uint32) bool { return d.bounds[k] <= k+1 }
+
+// assess notes what the candidates have lost that their strongly connected component had. out are states that
+// were one.
+func (d *refinement) assess(out sparse.Bitset) {
 	for s := range uint32(len(d.of)) {
-		class := d.class[s]
-		if size[class] == 1 {
+		if d.stoppedAt(s) {
+			return
+		}
+		if out.Has(s) {
 			continue
 		}
+		class := d.class[s]
 		if d.of[s] == None {
 			for _, t := range d.g.next(s) {
 				if d.of[t] != None && d.class[t] == class {
-					d.note(t, d.lostIn)
+					d.lose(t, d.lostIn)
 				}
 			}
+			continue
+		}
+		if d.alone(d.of[s]) {
 			continue
 		}
 		lo, hi := d.m.Choices(s)
@@ -86,7 +125,7 @@ func (d *refinement) assess(size []uint32) {
 			if !leaves(d.m.Targets(c), d.of, d.of[s]) {
 				continue
 			}
-			d.bury(c)
+			d.bury(s, c)
 			lost := false
 			for _, t := range d.m.Targets(c) {
 				switch {
@@ -94,25 +133,52 @@ func (d *refinement) assess(size []uint32) {
 				case d.of[t] == None:
 					lost = true
 				case !d.leads(s, t):
-					d.note(t, d.lostIn)
+					d.lose(t, d.lostIn)
 					lost = true
 				}
 			}
 			if lost {
-				d.note(s, d.lostOut)
+				d.lose(s, d.lostOut)
 			}
 		}
 	}
 }
 
+// settleAll examines candidates until no state has lost anything.
+func (d *refinement) settleAll() {
+	if d.before = d.Predecessors(); d.before == nil {
+		return
+	}
+	for d.place = 0; int(d.place) < len(d.states); d.place++ {
+		if d.of[d.states[d.place]] != d.place {
+			continue
+		}
+		for k := d.place; ; {
+			d.step()
+			if d.examine(k); d.ended {
+				return
+			}
+			last := len(d.waiting) - 1
+			if last < 0 {
+				break
+			}
+			k, d.waiting = d.waiting[last], d.waiting[:last]
+		}
+	}
+}
+
+// step counts steps of the work, and now and then looks at the context.
+func (d *refinement) step() {
+	d.steps++
+	if d.steps%checkEvery == 0 {
+		d.ended = d.stopped()
+	}
+}
+
 // release hands back the memory of prepare and decompose.
 func (d *refinement) release() {
-	d.memory.free(d.states, d.at, d.start, d.end, d.first)
+	d.memory.free(d.states, d.at, d.bounds, d.found)
 	d.memory.freeSets(d.dead, d.lostOut, d.lostIn, d.seen)
-	if d.local != nil {
-		d.local.release()
-		d.memory.free(d.local.rank)
-	}
 }
 
 // live reports whether a choice is not dead.
@@ -147,29 +213,35 @@ func leaves(targets, of []uint32, candidate uint32) bool {
 // kill makes a choice of a state dead and notes what is lost with it; within says that only its
 // branches inside the candidate matter. Where another choice leads to the same state, nothing is.
 func (d *refinement) kill(s, choice uint32, within bool) {
-	d.bury(choice)
+	d.bury(s, choice)
 	lost := !within
 	for _, t := range d.m.Targets(choice) {
 		if d.of[t] == d.of[s] && !d.leads(s, t) || d.of[t] != d.of[s] && d.of[t] != None && !within {
-			d.note(t, d.lostIn)
+			d.lose(t, d.lostIn)
 			lost = true
 		}
 	}
 	if lost {
-		d.note(s, d.lostOut)
+		d.lose(s, d.lostOut)
 	}
 }
 
-// bury makes a choice dead.
-func (d *refinement) bury(choice uint32) {
+// bury makes a live choice of a state dead.
+func (d *refinement) bury(s, choice uint32) {
 	lo, hi := d.m.Branches(choice)
 	for b := lo; b < hi; b++ {
 		d.dead.Set(b)
+	}
+	if h := d.hubs.of(d, s); h != nil {
+		d.hubs.bury(h, d.m.Targets(choice))
 	}
 }
 
 // leads reports whether a live choice of a state can lead to another.
 func (d *refinement) leads(s, to uint32) bool {
+	if h := d.hubs.of(d, s); h != nil {
+		return d.hubs.leads(h, to)
+	}
 	lo, hi := d.m.Choices(s)
 	for c := lo; c < hi; c++ {
 		if d.live(c) && slices.Contains(d.m.Targets(c), to) {
@@ -179,45 +251,70 @@ func (d *refinement) leads(s, to uint32) bool {
 	return false
 }
 
-// note puts a state into one of the sets of those that lost something, and on its candidate's list.
-func (d *refinement) note(s uint32, lost sparse.Bitset) {
-	listed := d.lostOut.Has(s) || d.lostIn.Has(s)
+// lose puts a state into one of the sets of those that lost something, and among those of its candidate.
+func (d *refinement) lose(s uint32, lost sparse.Bitset) {
 	lost.Set(s)
-	if !listed {
-		d.list(s)
-	}
+	d.note(s)
 }
 
-// list puts a state on its candidate's list of those that lost something.
-func (d *refinement) list(s uint32) {
+// note puts a state among those of its candidate that lost something.
+func (d *refinement) note(s uint32) {
 	k := d.of[s]
-	if d.first[k] == None {
+	if d.alone(k) {
+		return
+	}
+	end := d.bounds[k+1]
+	if d.at[s] < end {
+		return
+	}
+	d.swap(d.at[s], end)
+	d.bounds[k+1]++
+	d.hurt = true
+	if end == k && k <= d.place {
 		d.waiting = append(d.waiting, k)
 	}
-	entry := d.unused
-	if entry == None {
-		entry = uint32(len(d.hurt))
-		d.hurt = append(d.hurt, hurt{})
-	} else {
-		d.unused = d.hurt[entry].next
-	}
-	d.hurt[entry] = hurt{s, d.first[k]}
-	d.first[k] = entry
 }
 
 // settle takes a state out when it has no live choice.
 func (d *refinement) settle(s uint32) {
+	if !d.stuck(s) {
+		return
+	}
+	d.remove(s)
+	d.takeOut(s)
+}
+
+// stuck reports whether a state has no live choice.
+func (d *refinement) stuck(s uint32) bool {
+	if h := d.hubs.of(d, s); h != nil {
+		return h.live == 0
+	}
 	lo, hi := d.m.Choices(s)
 	for c := lo; c < hi; c++ {
 		if d.live(c) {
-			return
+			return false
 		}
 	}
-	k := d.of[s]
-	d.end[k]--
-	d.swap(d.at[s], d.end[k])
+	return true
+}
+
+// takeOut puts a state into no end component, and among those whose predecessors are still to be looked at.
+func (d *refinement) takeOut(s uint32) {
 	d.of[s] = None
-	d.gone = append(d.gone, s)
+	d.at[s], d.gone = d.gone, s
+}
+
+// remove moves a state behind its candidate.
+func (d *refinement) remove(s uint32) {
+	k := d.of[s]
+	if end := d.bounds[k]; end > k+1 {
+		if lost := d.bounds[k+1]; d.at[s] < lost {
+			d.bounds[k+1]--
+			d.swap(d.at[s], lost-1)
+		}
+		d.swap(d.at[s], end-1)
+	}
+	d.bounds[k]--
 }
 
 // swap exchanges two members.
@@ -229,11 +326,13 @@ func (d *refinement) swap(i, j uint32) {
 
 // drain kills the live choices that can lead to states taken out, until none is left.
 func (d *refinement) drain() {
-	for len(d.gone) > 0 {
-		s := d.gone[len(d.gone)-1]
-		d.gone = d.gone[:len(d.gone)-1]
+	for d.gone != None && !d.ended {
+		d.step()
+		s := d.gone
+		d.gone = d.at[s]
 		for _, p := range d.before.Of(s) {
-			if d.of[p] != None {
+			// What leads into another component has never been live.
+			if d.of[p] != None && d.class[p] == d.class[s] {
 				d.cut(p, s)
 			}
 		}
@@ -242,6 +341,15 @@ func (d *refinement) drain() {
 
 // cut kills the live choices of a state that can lead to another.
 func (d *refinement) cut(s, to uint32) {
+	if h := d.hubs.of(d, s); h != nil {
+		for _, b := range d.hubs.branches(h, to) {
+			if !d.dead.Has(b) {
+				d.kill(s, d.hubs.choice(d, s, b), false)
+			}
+		}
+		d.settle(s)
+		return
+	}
 	lo, hi := d.m.Choices(s)
 	for c := lo; c < hi; c++ {
 		if d.live(c) && slices.Contains(d.m.Targets(c), to) {
@@ -252,29 +360,25 @@ func (d *refinement) cut(s, to uint32) {
 }
 
 // examine splits a candidate if its states that lost something show that it falls apart; otherwise
-// they are forgotten.
+// that is forgotten.
 func (d *refinement) examine(k uint32) {
-	d.here = d.here[:0]
-	for i := d.first[k]; i != None; {
-		entry := &d.hurt[i]
-		if d.of[entry.state] == k {
-			d.here = append(d.here, entry.state)
-		}
-		entry.next, d.unused, i = d.unused, i, entry.next
-	}
-	d.first[k] = None
-	if len(d.here) == 0 {
+	if d.alone(k) || d.bounds[k+1] == k {
 		return
 	}
-	members := int(d.end[k] - d.start[k])
+	members := int(d.bounds[k] - k)
+	if cap(d.found) < members {
+		d.memory.free(d.found)
+		d.found = d.memory.take(members)
+	}
+	here := d.states[k:d.bounds[k+1]]
 	edges := members * (1 + d.m.NumBranches()/len(d.of))
 	ways := [...]struct {
 		lost   sparse.Bitset
 		search func(s, k uint32, budget int) bool
 	}{{d.lostOut, d.ahead}, {d.lostIn, d.behind}}
-	for budget := firstBudget; budget*len(d.here) < edges; budget *= 4 {
+	for budget := firstBudget; budget*len(here) < edges && !d.ended; budget *= 4 {
 		open := false
-		for _, s := range d.here {
+		for _, s := range here {
 			for _, way := range ways {
 				switch {
 				case !way.lost.Has(s):
@@ -289,19 +393,23 @@ func (d *refinement) examine(k uint32) {
 			}
 		}
 		if !open {
+			d.bounds[k+1] = k
 			return
 		}
 	}
-	d.decompose(k)
+	if !d.ended {
+		d.decompose(k)
+	}
 }
 
 // ahead finds what a state of a candidate can reach in it, and reports whether that took no more
 // than budget steps.
 func (d *refinement) ahead(s, k uint32, budget int) bool {
 	d.begin(s)
-	for i := 0; i < len(d.found) && budget >= 0; i++ {
+	for i := 0; i < len(d.found) && budget >= 0 && !d.ended; i++ {
+		d.step()
 		lo, hi := d.m.Choices(d.found[i])
-		for c := lo; c < hi; c++ {
+		for c := lo; c < hi && budget >= 0; c++ {
 			budget--
 			if !d.live(c) {
 				continue
@@ -313,31 +421,32 @@ func (d *refinement) ahead(s, k uint32, budget int) bool {
 		}
 	}
 	d.forget()
-	return budget >= 0
+	return budget >= 0 && !d.ended
 }
 
 // behind finds what can reach a state of a candidate in it, like ahead.
 func (d *refinement) behind(s, k uint32, budget int) bool {
 	d.begin(s)
-	for i := 0; i < len(d.found) && budget >= 0; i++ {
+	for i := 0; i < len(d.found) && budget >= 0 && !d.ended; i++ {
+		d.step()
 		for _, p := range d.before.Of(d.found[i]) {
-			budget--
+			if budget--; budget < 0 {
+				break
+			}
 			if d.of[p] != k || d.seen.Has(p) {
 				continue
 			}
-			lo, hi := d.m.Choices(p)
-			for c := lo; c < hi; c++ {
-				targets := d.m.Targets(c)
-				budget -= len(targets)
-				if d.live(c) && slices.Contains(targets, d.found[i]) {
-					d.meet(p)
-					break
-				}
+			if lo, hi := d.m.Choices(p); hi-lo < hubFrom {
+				from, to := d.m.BranchesOf(p)
+				budget -= int(to - from)
+			}
+			if d.leads(p, d.found[i]) {
+				d.meet(p)
 			}
 		}
 	}
 	d.forget()
-	return budget >= 0
+	return budget >= 0 && !d.ended
 }
 
 // begin starts a search.
@@ -363,20 +472,23 @@ func (d *refinement) forget() {
 
 // split makes the states found a candidate of their own.
 func (d *refinement) split(k uint32) {
-	part := d.candidate()
-	d.moved = append(d.moved[:0], d.found...)
-	for _, s := range d.moved {
-		d.end[k]--
-		d.swap(d.at[s], d.end[k])
+	moved := d.found
+	end := d.bounds[k]
+	part := end - uint32(len(moved))
+	for _, s := range moved {
+		d.remove(s)
 		d.of[s] = part
 	}
-	d.start[part], d.end[part] = d.end[k], d.end[k]+uint32(len(d.moved))
-	for _, s := range d.here {
+	d.bound(part, end, part)
+	for _, s := range moved {
 		if d.lostOut.Has(s) || d.lostIn.Has(s) {
-			d.list(s)
+			d.note(s)
 		}
 	}
-	for _, s := range d.moved {
+	if !d.alone(k) && d.bounds[k+1] > k {
+		d.waiting = append(d.waiting, k)
+	}
+	for _, s := range moved {
 		lo, hi := d.m.Choices(s)
 		for c := lo; c < hi; c++ {
 			if d.live(c) && leaves(d.m.Targets(c), d.of, part) {
@@ -389,7 +501,7 @@ func (d *refinement) split(k uint32) {
 			}
 		}
 	}
-	for _, s := range d.moved {
+	for _, s := range moved {
 		if d.of[s] == part {
 			d.settle(s)
 		}
@@ -397,75 +509,60 @@ func (d *refinement) split(k uint32) {
 	d.drain()
 }
 
-// candidate makes room for one more candidate.
-func (d *refinement) candidate() uint32 {
-	d.start, d.end, d.first = append(d.start, 0), append(d.end, 0), append(d.first, None)
-	d.count++
-	return d.count - 1
-}
-
-// decompose splits a candidate into its strongly connected components along live choices.
+// decompose splits a candidate into its strongly connected components along live choices, which all stay
+// inside.
 func (d *refinement) decompose(k uint32) {
-	t := d.local
-	if t == nil {
-		rank := d.memory.take(len(d.of))
-		for s := range rank {
-			rank[s] = None
-		}
-		t = newTarjan(d.g, rank, &d.memory)
-		t.dead = d.dead
-		d.local = t
-	}
-	for _, s := range d.here {
+	for _, s := range d.states[k:d.bounds[k+1]] {
 		d.lostOut.Clear(s)
 		d.lostIn.Clear(s)
 	}
-	t.last = None - 1
-	lo, hi := d.start[k], d.end[k]
-	members := d.states[lo:hi]
-	t.reserve(len(members))
+	end := d.bounds[k]
+	members := d.states[k:end]
+	t := d.local
+	if t == nil {
+		t = newTarjan(d.ctx, d.g, d.at)
+		t.dead = d.dead
+		d.local = t
+	}
+	// Until the candidate is divided anew, at has the ranks, and its bounds are memory.
+	t.stack, t.edge, t.last = d.found[:len(members)], d.bounds[k:end], None-1
 	for _, s := range members {
 		t.rank[s] = 0
 	}
 	for _, s := range members {
-		if t.rank[s] == 0 {
-			t.search(s)
+		if t.rank[s] == 0 && !t.search(s) {
+			d.ended = true
+			return
 		}
 	}
-	parts := None - 1 - t.last
-	if parts == 1 {
+	if parts := None - 1 - t.last; parts > 1 {
+		d.group(members, parts, d.bounds[k:end])
+		d.divide(k, end, d.at)
+		for _, s := range d.found[:len(members)] {
+			d.drop(s)
+		}
+		d.drain()
 		return
 	}
-	// The first part keeps the number k.
-	number := func(s uint32) uint32 {
-		if r := None - 1 - t.rank[s]; r > 0 {
-			return d.count - parts + r
-		}
-		return k
-	}
-	for range parts - 1 {
-		d.candidate()
-	}
-	d.end[k] = 0
+	d.divide(k, end, d.at)
+}
+
+// group brings the members of a part together, by rank, and leaves a copy in found. place is room for a number
+// for each part.
+func (d *refinement) group(members []uint32, parts uint32, place []uint32) {
+	copy(d.found[:len(members)], members)
+	place = place[:parts]
+	clear(place)
 	for _, s := range members {
-		d.of[s] = number(s)
-		d.end[d.of[s]]++
+		place[None-1-d.at[s]]++
 	}
-	place := func(k uint32) {
-		d.start[k], d.end[k], lo = lo, lo, lo+d.end[k]
+	total := uint32(0)
+	for i, size := range place {
+		place[i], total = total, total+size
 	}
-	place(k)
-	for p := d.count - parts + 1; p < d.count; p++ {
-		place(p)
+	for _, s := range d.found[:len(members)] {
+		i := None - 1 - d.at[s]
+		members[place[i]] = s
+		place[i]++
 	}
-	d.moved = append(d.moved[:0], members...)
-	for _, s := range d.moved {
-		at := d.end[d.of[s]]
-		d.end[d.of[s]]++
-		d.states[at], d.at[s] = s, at
-	}
-	for _, s := range d.moved {
-		d.drop(s)
-	}
-	d.drain()
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"offswitch/internal/csr"
 	"offswitch/sparse"
 )
 
@@ -72,7 +73,7 @@ const (
 func (c *counting) byCycles(ctx context.Context, stage string, graph adjacency, of []uint32, reach *Search, thorough bool, answer func(s uint32, counts bool)) {
 	n := len(of)
 	asked := sparse.NewBitset(n)
-	shares(n, c.workers, func(lo, hi uint32) {
+	csr.Share(c.workers, n, func(lo, hi uint32) {
 		for s := lo; s < hi; s++ {
 			if c.out.Extended[s] == Undecided && reach.Reached.Has(s) {
 				asked.Set(s)
@@ -110,7 +111,7 @@ func (c *counting) byCycles(ctx context.Context, stage string, graph adjacency, 
 	if thorough {
 		search(unlimited, true)
 	}
-	shares(n, c.workers, func(lo, hi uint32) {
+	csr.Share(c.workers, n, func(lo, hi uint32) {
 		for s := lo; s < hi; s++ {
 			if asked.Has(s) && q.answered(s) {
 				answer(s, q.yes.Has(s))
@@ -190,7 +191,7 @@ func (q *shortCycles) around(s uint32) Verdict {
 func (q *shortCycles) ask(asked sparse.Bitset) {
 	n := len(q.of)
 	q.yes, q.no = sparse.NewBitset(n), sparse.NewBitset(n)
-	shares(n, q.workers, func(lo, hi uint32) {
+	csr.Share(q.workers, n, func(lo, hi uint32) {
 		for s := lo; s < hi; s++ {
 			answer := NotCounted // nobody wants to know
 			if asked.Has(s) {

@@ -1,6 +1,7 @@
 package recurrence
 
 import (
+	"context"
 	"runtime"
 
 	"offswitch/sparse"
@@ -9,11 +10,15 @@ import (
 // parallelFrom is the least number of states for which goroutines are worth their start.
 const parallelFrom = 1 << 14
 
+// checkEvery is how many states there are, about, between looks at a context.
+const checkEvery = 1 << 16
+
 // Structure answers questions about the transition structure of one model. What several answers
 // need is made once, when first needed. It is for one goroutine at a time; what it returned may be
 // read by many.
 type Structure struct {
 	m       *sparse.MDP
+	ctx     context.Context
 	g       graph
 	most    int // goroutines, where there is enough to do
 	workers int // goroutines for this model
@@ -30,10 +35,23 @@ func NewStructure(m *sparse.MDP, workers int) *Structure {
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
-	r := &Structure{most: workers}
+	r := &Structure{most: workers, ctx: context.Background()}
 	r.Reset(m)
 	return r
 }
+
+// Within makes r give up soon, within some 10^5 states, when a context ends, and returns r. What it is asked then
+// it answers with nil, unless it has answered that before. Given another context it begins anew.
+func (r *Structure) Within(ctx context.Context) *Structure {
+	r.ctx = ctx
+	return r
+}
+
+// stopped reports whether it is time to give up.
+func (r *Structure) stopped() bool { return r.ctx.Err() != nil }
+
+// stoppedAt is stopped, asked at every state, or every so many.
+func (r *Structure) stoppedAt(s uint32) bool { return s%checkEvery == 0 && r.stopped() }
 
 // Reset makes r answer about another model, in the memory of what it answered before: all that is
 // no longer valid.
@@ -58,11 +76,14 @@ func (r *Structure) Reset(m *sparse.MDP) {
 func (r *Structure) Release() { r.memory = scratch{} }
 
 // Predecessors returns the transposed transition structure. The first call takes O(states +
-// branches), and 8 bytes a state while it runs.
+// branches), and a bit a state at most while it runs. It returns nil when the context ends; see Within.
 func (r *Structure) Predecessors() *Predecessors {
 	if r.before == nil {
-		r.before = new(Predecessors)
-		r.before.transpose(r.g, r.workers, &r.memory)
+		var before Predecessors
+		if before.transpose(r.ctx, r.g, r.workers, &r.memory); before.target == nil {
+			return nil
+		}
+		r.before = &before
 	}
 	return r.before
 }

@@ -1,53 +1,55 @@
 package recurrence
 
-import "offswitch/sparse"
+import (
+	"context"
+
+	"offswitch/sparse"
+)
 
 // tarjan is Tarjan's algorithm as Pearce (2016) arranged it: one rank a state, 0 while not visited,
 // the least position on the path that is known to be reached while its component is open, and
 // counting down from the top once it is closed, so that a single comparison ignores closed
 // components; path and open states share one array.
+//
+// A state reaches beyond itself, and is not the first of its component, exactly when its rank is at most that
+// of the state before it on the path: then both are in one component, and it takes over a lower rank.
 type tarjan struct {
-	graph
+	start  []uint32 // first edge of each state, or unless via is nil where that stands in via
+	via    []uint32
+	target []uint32
 	rank   []uint32
 	next   uint32        // position on the path of the next state visited
 	last   uint32        // rank of the next component closed
 	dead   sparse.Bitset // edges that do not count; nil: all count
-	start  []uint32      // first edge of each state: one look-up instead of two that wait for each other
 	stack  []uint32      // the path from the left, finished states of open components from the right
 	edge   []uint32      // next edge of each state on the path
-	inner  sparse.Bitset // positions on the path whose state reaches an earlier one: not the first of its component
-	memory *scratch
+	ctx    context.Context
+	ended  bool // the context has: ranks are worthless
+	ticks  uint32
 }
 
 // newTarjan prepares to rank the states whose rank is 0; others count as closed.
-func newTarjan(g graph, rank []uint32, memory *scratch) *tarjan {
-	return &tarjan{graph: g, rank: rank, next: 1, last: None - 1, memory: memory}
+func newTarjan(ctx context.Context, g graph, rank []uint32) *tarjan {
+	return &tarjan{start: g.choiceStart, via: g.branchStart, target: g.target, rank: rank, next: 1, last: None - 1, ctx: ctx, ticks: checkEvery}
+}
+
+// flatten makes one look-up of two that wait for each other. 4 bytes a state, where there are two.
+func (t *tarjan) flatten(memory *scratch) {
+	if t.via == nil {
+		return
+	}
+	start := memory.take(len(t.start))
+	for s, c := range t.start {
+		start[s] = t.via[c]
+	}
+	t.start, t.via = start, nil
 }
 
 // reserve makes room for visiting so many states.
-func (t *tarjan) reserve(states int) {
-	if t.start == nil {
-		t.start = t.choiceStart
-		if t.branchStart != nil {
-			t.start = t.memory.take(t.states() + 1)
-			for s := range t.start {
-				t.start[s] = t.bound(uint32(s))
-			}
-		}
-	}
+func (t *tarjan) reserve(states int, memory *scratch) {
 	if len(t.stack) < states {
-		t.memory.free(t.stack, t.edge)
-		t.memory.freeSets(t.inner)
-		t.stack, t.edge, t.inner = t.memory.take(states), t.memory.take(states), t.memory.set(states)
-	}
-}
-
-// release hands back what reserve took.
-func (t *tarjan) release() {
-	t.memory.free(t.stack, t.edge)
-	t.memory.freeSets(t.inner)
-	if t.branchStart != nil {
-		t.memory.free(t.start)
+		memory.free(t.stack, t.edge)
+		t.stack, t.edge = memory.take(states), memory.take(states)
 	}
 }
 
@@ -60,11 +62,12 @@ func (t *tarjan) close(states sparse.Bitset) {
 }
 
 // visit ranks the states of a set; what they can reach outside it must have a rank.
-func (t *tarjan) visit(states sparse.Bitset) {
-	t.reserve(states.Count())
+func (t *tarjan) visit(states sparse.Bitset, memory *scratch) {
+	t.flatten(memory)
+	t.reserve(states.Count(), memory)
 	for s := range states.All() {
-		if t.rank[s] == 0 {
-			t.search(s)
+		if t.rank[s] == 0 && !t.search(s) {
+			return
 		}
 	}
 }
@@ -77,13 +80,24 @@ func (t *tarjan) finish() int {
 	return int(None - 1 - t.last)
 }
 
-// search ranks a state that has no rank, and what it can reach.
-func (t *tarjan) search(v uint32) {
-	start, rank, stack, edge, inner, target, dead := t.start, t.rank, t.stack, t.edge, t.inner, t.target, t.dead
-	next, last := t.next, t.last
+// search ranks a state that has no rank, and what it can reach. It reports false when the context has ended.
+func (t *tarjan) search(v uint32) bool {
+	if t.ticks--; t.ticks == 0 {
+		t.ticks = checkEvery
+		t.ended = t.ended || t.ctx.Err() != nil
+	}
+	if t.ended {
+		return false
+	}
+	start, via, rank, stack, edge, target, dead := t.start, t.via, t.rank, t.stack, t.edge, t.target, t.dead
+	next, last, ticks := t.next, t.last, t.ticks
 	depth, open := 0, len(stack)
 	e, end := start[v], start[v+1]
+	if via != nil {
+		e, end = via[e], via[end]
+	}
 	low, reaches := next, false
+	below := uint32(0) // rank of the last state on the path
 	rank[v] = next
 	next++
 	for {
@@ -95,15 +109,22 @@ func (t *tarjan) search(v uint32) {
 			}
 			switch r := rank[w]; {
 			case r == 0:
-				stack[depth], edge[depth] = v, e
 				if reaches {
-					inner.Set(uint32(depth))
-				} else {
-					inner.Clear(uint32(depth))
+					low = min(low, below)
 				}
+				if ticks--; ticks == 0 {
+					ticks = checkEvery
+					if t.ended = t.ctx.Err() != nil; t.ended {
+						return false
+					}
+				}
+				stack[depth], edge[depth] = v, e
 				depth++
-				rank[v] = low
+				rank[v], below = low, low
 				v, e, end = w, start[w], start[w+1]
+				if via != nil {
+					e, end = via[e], via[end]
+				}
 				low, reaches = next, false
 				rank[v] = next
 				next++
@@ -131,25 +152,32 @@ func (t *tarjan) search(v uint32) {
 		}
 		depth--
 		r := rank[v]
-		v, e, reaches = stack[depth], edge[depth], inner.Has(uint32(depth))
-		end, low = start[v+1], rank[v]
+		v, e, low, below = stack[depth], edge[depth], below, 0
+		if depth > 0 {
+			below = rank[stack[depth-1]]
+		}
+		end = start[v+1]
+		if via != nil {
+			end = via[end]
+		}
+		reaches = low <= below
 		if r < low {
 			low, reaches = r, true
 		}
 	}
-	t.next, t.last = next, last
+	t.next, t.last, t.ticks = next, last, ticks
+	return true
 }
 
 // cyclesWithout returns a number for each state, the same for states of one strongly connected
 // component of the graph without one of its states.
 func (g *graph) cyclesWithout(state uint32) []uint32 {
 	n := g.states()
-	t := newTarjan(*g, make([]uint32, n), new(scratch))
+	t := newTarjan(context.Background(), *g, make([]uint32, n))
 	t.rank[state] = t.last
 	t.last--
-	t.reserve(n)
 	all := sparse.NewBitset(n)
 	all.Fill(n)
-	t.visit(all)
+	t.visit(all, new(scratch))
 	return t.rank
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"offswitch/internal/csr"
 	"offswitch/sparse"
 )
 
@@ -47,13 +48,17 @@ type Visits struct {
 }
 
 // NewVisits prepares to decide visit counts from start, with what is reachable from it. The
-// structure must be used for nothing else meanwhile. O(states + branches).
+// structure must be used for nothing else meanwhile. It returns nil when the structure's context ends, which is
+// given up otherwise. O(states + branches).
 func NewVisits(structure *Structure, start uint32, reach *Search) *Visits {
 	v := &Visits{
 		m: structure.m, structure: structure, start: start, reach: reach,
 		before: structure.Predecessors(), components: structure.EndComponents(), classes: structure.StronglyConnected(),
 	}
 	structure.Release()
+	if structure.stopped() {
+		return nil
+	}
 	v.deterministic = true
 	for _, s := range reach.Order {
 		lo, hi := v.m.Choices(s)
@@ -62,16 +67,21 @@ func NewVisits(structure *Structure, start uint32, reach *Search) *Visits {
 		}
 	}
 	if v.deterministic {
+		structure.Within(context.Background())
 		v.certain = v.graph()
 		v.certainReach = reach
 		return v
 	}
 	certain := certainChoices(v.m, reach.Reached)
 	var before Predecessors
-	before.transpose(certain, structure.workers, &structure.memory)
+	before.transpose(structure.ctx, certain, structure.workers, &structure.memory)
 	v.certain = adjacency{&certain, &before.graph}
 	v.certainReach = new(Search).search(v.m.NumStates(), []uint32{start}, certain.edges, certain.target)
 	structure.Release()
+	if structure.stopped() {
+		return nil
+	}
+	structure.Within(context.Background())
 	return v
 }
 
@@ -183,7 +193,7 @@ func (v *Visits) Count(ctx context.Context, o CountOptions) (*Counts, error) {
 	if c.workers <= 0 {
 		c.workers = runtime.GOMAXPROCS(0)
 	}
-	shares(n, c.workers, func(lo, hi uint32) {
+	csr.Share(c.workers, n, func(lo, hi uint32) {
 		for s := lo; s < hi; s++ {
 			if !v.reach.Reached.Has(s) || v.m.Terminal(s) || v.deterministic && v.components.Of[s] == None {
 				c.settle(s, NotCounted)

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"unsafe"
+
+	"offswitch/internal/csr"
 )
 
 // Outcome is one possible outcome of a choice in an environment.
@@ -528,7 +530,7 @@ func (e *explorer[S]) finish(notes Annotations[S]) (*MDP, error) {
 	}
 	for i, name := range notes.Labels {
 		b := NewBitset(n)
-		shareOut(workers, n, func(lo, hi int) {
+		csr.Share(workers, n, func(lo, hi int) {
 			for s := lo; s < hi; s++ {
 				if notes.Holds(e.states[s], i) {
 					b.Set(uint32(s))
@@ -559,7 +561,7 @@ func (e *explorer[S]) rewards(workers int, notes Annotations[S], reward int) Flo
 	values := make([]float64, min(len(e.states), exploreReport))
 	for from := 0; from < len(e.states); from += len(values) {
 		states := e.states[from:min(from+len(values), len(e.states))]
-		shareOut(workers, len(states), func(lo, hi int) {
+		csr.Share(workers, len(states), func(lo, hi int) {
 			for i := lo; i < hi; i++ {
 				values[i] = notes.Earns(states[i], reward)
 			}
@@ -593,7 +595,7 @@ func (g *growing[T]) add(x []T) {
 func (g *growing[T]) join(zeros int) []T {
 	joined := make([]T, zeros+len(g.full)*fullLength+len(g.last))
 	out := joined[zeros:]
-	inStretches(len(g.full)*fullLength, func(lo, hi int) {
+	csr.Share(runtime.GOMAXPROCS(0), len(g.full)*fullLength, func(lo, hi int) {
 		for lo < hi {
 			lo += copy(out[lo:hi], g.full[lo/fullLength][lo%fullLength:])
 		}

@@ -6,6 +6,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"offswitch/internal/csr"
 )
 
 // Names gives each state its name. Implementations store names compactly (one block of text, or
@@ -162,7 +164,7 @@ func (v *Valuation) put(record []byte, stored []uint64) {
 // from so many goroutines at once.
 func (v *Valuation) fill(workers, n int, set func(state int, dst []uint64)) {
 	v.data, v.length = make([]byte, n*v.stride), n
-	shareOut(workers, n, func(lo, hi int) {
+	csr.Share(workers, n, func(lo, hi int) {
 		stored := make([]uint64, len(v.variables))
 		for s := lo; s < hi; s++ {
 			set(s, stored)

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+
+	"offswitch/internal/csr"
 )
 
 // What a sweep or a search costs depends on how near in memory the states are that it visits one
@@ -24,7 +26,7 @@ func BreadthFirst(m *MDP) []uint32 {
 	for s := range m.initial.All() {
 		q.visit([]uint32{s})
 	}
-	var rows rowsAhead
+	var rows csr.Batch
 	left := 0 // no word of seen before this one lacks a state
 	for head := 0; head < n; {
 		if head == len(q.order) {
@@ -33,11 +35,10 @@ func BreadthFirst(m *MDP) []uint32 {
 			}
 			q.visit([]uint32{uint32(left*64 + bits.TrailingZeros64(^q.seen[left]))})
 		}
-		next := q.order[head:min(head+rowsAtOnce, len(q.order))]
-		head += len(next)
-		rows.fetch(m, next)
-		for i := range next {
-			q.visit(m.target[rows.lo[i]:rows.hi[i]])
+		n := rows.Fetch(m.BranchesOf, m.target, q.order[head:])
+		head += n
+		for i := range n {
+			q.visit(m.target[rows.From[i]:rows.To[i]])
 		}
 	}
 	return q.order
@@ -61,36 +62,12 @@ func (q *visitQueue) visit(states []uint32) {
 	q.order = order
 }
 
-// rowsAtOnce is how many rows of states that can be anywhere in memory are fetched at once: loads
-// that do not wait for each other overlap.
-const rowsAtOnce = 64
-
-// rowsAhead is where the rows of up to rowsAtOnce states begin and end.
-type rowsAhead struct{ lo, hi, ends [rowsAtOnce]uint32 }
-
-// fetch looks up the branches of states, and brings their targets near.
-func (r *rowsAhead) fetch(m *MDP, states []uint32) {
-	for i, s := range states {
-		r.lo[i], r.hi[i] = m.BranchesOf(s)
-	}
-	touch(r, m.target, len(states))
-}
-
-// touch brings the first rows of a column near, by their first and last entries.
-func touch[T uint8 | uint32](r *rowsAhead, column []T, rows int) {
-	for i := range rows {
-		if r.lo[i] < r.hi[i] {
-			r.ends[i] = uint32(column[r.lo[i]]) ^ uint32(column[r.hi[i]-1])
-		}
-	}
-}
-
 // CuthillMcKee returns the states in reverse Cuthill-McKee order (Cuthill & McKee 1969, George
 // 1971), which keeps the two ends of every branch near each other: a breadth-first search along
-// branches in either direction, each component from a state with the fewest branches into and out
-// of it, neighbours with few branches first; and all of that backwards.
-// O(states + branches·log(most branches of a state)), on one core; beside the order it takes
-// 12 bytes a state and 4 a branch.
+// branches in either direction, each component from a state with the smallest degree, neighbours of
+// small degree first; and all of that backwards. The degree counts the branches of a state, and the other
+// states with a branch to it. O(states + branches·log(greatest degree)), on one core but for finding
+// the states before each; beside the order it takes 12 bytes a state and 4 for each of these.
 func CuthillMcKee(m *MDP) []uint32 {
 	n := m.NumStates()
 	start, before := m.predecessors(context.Background())
@@ -99,8 +76,9 @@ func CuthillMcKee(m *MDP) []uint32 {
 		lo, hi := m.BranchesOf(uint32(s))
 		degree[s] = hi - lo + start[s+1] - start[s]
 	}
+	row := func(s uint32) (from, to uint32) { return start[s], start[s+1] }
 	q := visitQueue{order: make([]uint32, 0, n), seen: NewBitset(n)}
-	var rows, back rowsAhead
+	var rows, back csr.Batch
 	head := 0
 	for _, s := range byDegree(degree) {
 		if q.seen.Has(s) {
@@ -108,17 +86,13 @@ func CuthillMcKee(m *MDP) []uint32 {
 		}
 		q.visit([]uint32{s})
 		for head < len(q.order) {
-			next := q.order[head:min(head+rowsAtOnce, len(q.order))]
-			head += len(next)
-			rows.fetch(m, next)
-			for i, s := range next {
-				back.lo[i], back.hi[i] = start[s], start[s+1]
-			}
-			touch(&back, before, len(next))
-			for i := range next {
+			n := rows.Fetch(m.BranchesOf, m.target, q.order[head:])
+			back.Fetch(row, before, q.order[head:])
+			head += n
+			for i := range n {
 				end := len(q.order)
-				q.visit(m.target[rows.lo[i]:rows.hi[i]])
-				q.visit(before[back.lo[i]:back.hi[i]])
+				q.visit(m.target[rows.From[i]:rows.To[i]])
+				q.visit(before[back.From[i]:back.To[i]])
 				sortByDegree(q.order[end:], degree)
 			}
 		}
@@ -205,7 +179,7 @@ func inverse(n int, order []uint32) []uint32 {
 	}
 	position := make([]uint32, n)
 	// Each goroutine writes its own stretch of position, which is faster than all writing everywhere.
-	inStretches(n, func(lo, hi int) {
+	csr.Share(runtime.GOMAXPROCS(0), n, func(lo, hi int) {
 		for i, s := range order {
 			if int(s) >= lo && int(s) < hi {
 				position[s] = uint32(i)
@@ -231,7 +205,7 @@ func (r *relabelling) run() {
 	type share struct{ lo, hi, choice, branch uint32 } // states of to, and their first choice and branch
 	var shares []share
 	var mutex sync.Mutex
-	inStretches(len(r.order), func(lo, hi int) {
+	csr.Share(runtime.GOMAXPROCS(0), len(r.order), func(lo, hi int) {
 		x := share{lo: uint32(lo), hi: uint32(hi)}
 		for _, s := range r.order[lo:hi] {
 			from, to := r.from.Choices(s)
@@ -262,17 +236,17 @@ func (r *relabelling) run() {
 func (r *relabelling) rows(lo, hi, choice, branch uint32) {
 	m, to := r.from, r.to
 	named := m.actions.Len() > 0
-	var rows rowsAhead
+	var rows csr.Batch
 	for i := lo; i < hi; i++ {
-		at := (i - lo) % rowsAtOnce
+		at := (i - lo) % csr.AtOnce
 		if at == 0 {
-			rows.fetch(m, r.order[i:min(i+rowsAtOnce, hi)])
+			n := rows.Fetch(m.BranchesOf, m.target, r.order[i:hi])
 			if code := m.probability.code; code != nil {
-				touch(&rows, code, int(min(rowsAtOnce, hi-i)))
+				csr.Touch(&rows, code, n)
 			}
 		}
 		c, end := m.Choices(r.order[i])
-		first, last := rows.lo[at], rows.hi[at]
+		first, last := rows.From[at], rows.To[at]
 		to.choiceStart[i] = choice
 		for k, t := range m.target[first:last] {
 			to.target[branch+uint32(k)] = r.position[t]
@@ -381,7 +355,7 @@ func (r *relabelling) names() {
 func (v *Valuation) relabel(order []uint32) *Valuation {
 	to := *v
 	to.data = make([]byte, len(order)*v.stride)
-	inStretches(len(order), func(lo, hi int) {
+	csr.Share(runtime.GOMAXPROCS(0), len(order), func(lo, hi int) {
 		for i := lo; i < hi; i++ {
 			copy(to.data[i*v.stride:(i+1)*v.stride], v.data[int(order[i])*v.stride:])
 		}
@@ -407,29 +381,4 @@ type reordered struct {
 
 func (x *reordered) AppendName(dst []byte, state uint32) []byte {
 	return x.Names.AppendName(dst, x.order[state])
-}
-
-// inStretches cuts 0..n-1 at multiples of 64 into one stretch for each core, and runs f on all of
-// them at once. A panic in f becomes a panic here.
-func inStretches(n int, f func(lo, hi int)) { shareOut(runtime.GOMAXPROCS(0), n, f) }
-
-// shareOut is inStretches for that many goroutines.
-func shareOut(workers, n int, f func(lo, hi int)) {
-	words := (n + 63) / 64
-	var wait sync.WaitGroup
-	failed := make([]any, workers)
-	for i := range workers {
-		if lo, hi := words*i/workers*64, min(words*(i+1)/workers*64, n); lo < hi {
-			wait.Go(func() {
-				defer func() { failed[i] = recover() }()
-				f(lo, hi)
-			})
-		}
-	}
-	wait.Wait()
-	for _, x := range failed {
-		if x != nil {
-			panic(x)
-		}
-	}
 }

@@ -129,3 +129,36 @@ func Traps(states int) *sparse.MDP {
 	}
 	return w.model(2*nodes - 1)
 }
+
+// Hub returns a hub, pieces around it, each a cycle of three states, and an exit. The hub has a choice for each
+// piece, which leads there. The last state of each piece has a choice that leads back to the hub or to the
+// piece before, that of the first one to the exit instead.
+//
+// Everything but the exit is one strongly connected component. But the first piece's choice can lead out of
+// it. Without that choice the piece comes loose, hence the next one's can leave as well, and so on: in each
+// round the hub, which has a third as many choices as there are states, loses one. In the end every
+// piece is an end component, and the hub is in none. The exit is terminal and the goal.
+func Hub(states int) *sparse.MDP {
+	const size = 3
+	pieces := max(1, uint32(states-2)/size)
+	exit := 1 + size*pieces
+	w := newWriter(int(exit)+1, 2, 2)
+	for first := uint32(1); first < exit; first += size {
+		w.choice(first)
+	}
+	w.next()
+	before := exit
+	for s := uint32(1); s < exit; s++ {
+		if s%size != 0 {
+			w.choice(s + 1)
+		} else {
+			first := s + 1 - size
+			w.choice(first)
+			w.choice(0, before)
+			before = first
+		}
+		w.next()
+	}
+	w.next()
+	return w.model(exit)
+}

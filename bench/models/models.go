@@ -38,6 +38,7 @@ func Families() []Family {
 		{"rooms", "64 rooms with trapdoors to the next one, where blocks of each room fall apart", false, roomsOf, 0},
 		{"peel", "a line of end components that come loose one by one", false, Peel, 0},
 		{"comb", "the same with √n components, where each that goes harms all the others", false, Comb, 1_000_000},
+		{"hub", "end components around a state with a choice for each, which it loses one by one", false, Hub, 0},
 		{"tiny", "end components of ten states, each left for a later one", false, Tiny, 0},
 		{"traps", "a binary tree with a trap at every node; nothing else is an end component", false, Traps, 0},
 	}

@@ -67,6 +67,10 @@ func TestModelsOfOurOwn(t *testing.T) {
 		teeth := side * (side - 1) / 2
 		check(t, "comb", Comb(side*side+1), counts{side*side + 1, side*side + side + teeth, side*side + 2*side + 2*teeth, 2, side})
 	}
+	for _, n := range []int{20, 100, 1001, 2000} {
+		pieces := (n - 2) / 3
+		check(t, "hub", Hub(n), counts{3*pieces + 2, 5 * pieces, 6 * pieces, 2, pieces})
+	}
 	for _, rings := range []int{2, 30, 100} {
 		check(t, "tiny", Tiny(10*rings), counts{10 * rings, 20*rings + rings - 1, 30*rings + 3*(rings-1), rings, rings})
 	}

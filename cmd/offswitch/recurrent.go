@@ -41,7 +41,10 @@ func newRecurrent(s *session) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			found := recurrence.NewStructure(m, 0).EndComponents()
+			found := recurrence.NewStructure(m, 0).Within(c.Context()).EndComponents()
+			if found == nil {
+				return c.Context().Err()
+			}
 			r := recurrentReport{
 				Schema: "offswitch.recurrent/1", States: m.NumStates(), EndComponents: found.Count(),
 				Recurrent: found.NumStates(), Terminal: m.NumTerminal(), Sizes: sizes(found),
