@@ -4,8 +4,8 @@ import (
 	"context"
 	"math/bits"
 
-	"offswitch/internal/csr"
 	"offswitch/sparse"
+	"offswitch/sparse/csr"
 )
 
 // The searches below want only the set that is reached. They pass over the states in their order,

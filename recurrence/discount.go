@@ -5,7 +5,7 @@ import (
 	"math/big"
 	"sort"
 
-	"offswitch/internal/csr"
+	"offswitch/sparse/csr"
 )
 
 // In a deterministic environment W_x(γ) = γ^a/(1-γ^c) with a = d-1, d the distance and c the shortest

@@ -4,8 +4,8 @@ import (
 	"slices"
 	"sync/atomic"
 
-	"offswitch/internal/csr"
 	"offswitch/sparse"
+	"offswitch/sparse/csr"
 )
 
 // EndComponents returns the maximal end components of the model: the largest sets of states, each

@@ -3,7 +3,7 @@ package recurrence
 import (
 	"context"
 
-	"offswitch/internal/csr"
+	"offswitch/sparse/csr"
 )
 
 // Predecessors is the transposed transition structure: for each state the other states with a

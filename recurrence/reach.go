@@ -1,8 +1,8 @@
 package recurrence
 
 import (
-	"offswitch/internal/csr"
 	"offswitch/sparse"
+	"offswitch/sparse/csr"
 )
 
 // Search is the result of a breadth-first search along branches. The zero value is ready for one;

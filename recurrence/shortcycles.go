@@ -7,8 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"offswitch/internal/csr"
 	"offswitch/sparse"
+	"offswitch/sparse/csr"
 )
 
 // shortCycles answers, for the states that a search has reached, whether the shortest cycle through a

@@ -8,8 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"offswitch/internal/csr"
 	"offswitch/sparse"
+	"offswitch/sparse/csr"
 )
 
 // Verdict says whether a state counts for Theorem 2: whether its visit count exceeds 1.

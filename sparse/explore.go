@@ -10,7 +10,7 @@ import (
 	"sync"
 	"unsafe"
 
-	"offswitch/internal/csr"
+	"offswitch/sparse/csr"
 )
 
 // Outcome is one possible outcome of a choice in an environment.

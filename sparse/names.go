@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"offswitch/internal/csr"
+	"offswitch/sparse/csr"
 )
 
 // Names gives each state its name. Implementations store names compactly (one block of text, or

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"sync"
 
-	"offswitch/internal/csr"
+	"offswitch/sparse/csr"
 )
 
 // What a sweep or a search costs depends on how near in memory the states are that it visits one

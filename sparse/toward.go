@@ -5,7 +5,7 @@ import (
 	"runtime"
 	"slices"
 
-	"offswitch/internal/csr"
+	"offswitch/sparse/csr"
 )
 
 // towardReward returns all states in the order of their distance, in branches, to the nearest state
