@@ -288,13 +288,12 @@ func (d *duel) touch(s uint32) {
 // spread leaves a side's visits, discounted, where a choice leads, and returns the number of branches.
 func (d *duel) spread(side int, choice uint32, visits float64) int {
 	m := d.g.Model
-	lo, hi := m.Branches(choice)
-	for b := lo; b < hi; b++ {
-		t := m.Target(b)
+	targets, probabilities := m.Targets(choice), m.Probabilities(choice)
+	for i, t := range targets {
 		d.touch(t)
-		d.left[side][t] += d.g.Discount * m.Probability(b) * visits
+		d.left[side][t] += d.g.Discount * probabilities[i] * visits
 	}
-	return int(hi - lo)
+	return len(targets)
 }
 
 // certificate returns the multipliers of the duel, and the excess of yᵀb over (yᵀA)x, above 0 where

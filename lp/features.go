@@ -123,9 +123,8 @@ func (g *generation) force() {
 			lo, hi = g.g.Policy[s], g.g.Policy[s]+1
 		}
 		for c := lo; c < hi; c++ {
-			from, to := m.Branches(c)
-			for b := from; b < to; b++ {
-				probability.Append(m.Probability(b))
+			for _, x := range m.Probabilities(c) {
+				probability.Append(x)
 			}
 			p.Target = append(p.Target, m.Targets(c)...)
 			p.BranchStart = append(p.BranchStart, uint32(len(p.Target)))
@@ -475,14 +474,13 @@ func (p *spread) occupy(c *pairCut, factor float64) {
 
 // follow adds what reaches the targets of a choice to what waits there.
 func (p *spread) follow(choice uint32, mass, tolerance float64) {
-	lo, hi := p.m.Branches(choice)
-	for b := lo; b < hi; b++ {
-		t := p.m.Target(b)
+	probabilities := p.m.Probabilities(choice)
+	for i, t := range p.m.Targets(choice) {
 		if !p.seen.Has(t) {
 			p.seen.Set(t)
 			p.touched = append(p.touched, t)
 		}
-		p.waiting[t] += p.gamma * mass * p.m.Probability(b)
+		p.waiting[t] += p.gamma * mass * probabilities[i]
 		if math.Abs(p.waiting[t]) > tolerance && !p.queued.Has(t) {
 			p.queued.Set(t)
 			p.queue = append(p.queue, t)

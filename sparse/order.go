@@ -177,13 +177,14 @@ func (m *MDP) Relabel(order []uint32) *MDP {
 	r := relabelling{from: m, order: order, position: inverse(n, order)}
 	r.to = &MDP{
 		choiceStart: make([]uint32, n+1), target: make([]uint32, len(m.target)),
-		probability: m.probability.room(len(m.target)), actions: m.actions.room(),
+		actions:   m.actions.room(),
 		rowExcess: m.rowExcess, maxBranches: m.maxBranches, choiceStates: m.choiceStates,
 	}
 	r.to.choiceStart[n] = uint32(m.NumChoices())
 	if m.branchStart != nil {
 		r.to.branchStart = make([]uint32, len(m.branchStart))
 		r.to.branchStart[len(m.branchStart)-1] = uint32(len(m.target))
+		r.to.weights = m.weights.room(m.NumChoices(), len(m.target))
 	}
 	for _, x := range m.rewards {
 		r.to.rewards = append(r.to.rewards, Reward{Name: x.Name, States: x.States.room(x.States.Len()), Choices: x.Choices.room(x.Choices.Len())})
@@ -267,9 +268,6 @@ func (r *relabelling) rows(lo, hi, choice, branch uint32) {
 		at := (i - lo) % rowsAtOnce
 		if at == 0 {
 			rows.fetch(m, r.order[i:min(i+rowsAtOnce, hi)])
-			if code := m.probability.code; code != nil {
-				touch(&rows, code, int(min(rowsAtOnce, hi-i)))
-			}
 		}
 		c, end := m.Choices(r.order[i])
 		first, last := rows.lo[at], rows.hi[at]
@@ -277,7 +275,6 @@ func (r *relabelling) rows(lo, hi, choice, branch uint32) {
 		for k, t := range m.target[first:last] {
 			to.target[branch+uint32(k)] = r.position[t]
 		}
-		to.probability.copyFrom(branch, &m.probability, first, last)
 		for j := range m.rewards {
 			if f := &m.rewards[j].Choices; f.Len() > 0 {
 				to.rewards[j].Choices.copyFrom(choice, f, c, end)
@@ -285,7 +282,9 @@ func (r *relabelling) rows(lo, hi, choice, branch uint32) {
 		}
 		for ; c < end; c++ {
 			if m.branchStart != nil {
-				to.branchStart[choice] = branch + m.branchStart[c] - first
+				at := branch + m.branchStart[c] - first
+				to.branchStart[choice] = at
+				to.weights.take(choice, at, m, c)
 			}
 			if named {
 				to.actions.set(choice, m.actions.ID(c))
