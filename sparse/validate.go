@@ -3,6 +3,7 @@ package sparse
 import (
 	"fmt"
 	"math"
+	"math/bits"
 
 	"offswitch/sparse/internal/pieces"
 )
@@ -73,7 +74,8 @@ type rows struct {
 
 	// Kept from piece to piece, so that each place learns a row once.
 	set    rowSet
-	number []uint16 // of these rows in the model
+	number []uint16   // of these rows in the model
+	recent []codedRow // two for each of the last bits of keyHash but one
 }
 
 // sumError bounds how far the float64 sum of so many probabilities is off the real one, which is by
@@ -165,21 +167,30 @@ func (m *MDP) checkSums(r *rows, probability *Floats, collect bool) bool {
 		r.scratch = make([]float64, r.maxBranches)
 	}
 	r.of = r.of[:0]
-	clean, last := true, uint32(None)
+	if r.recent == nil {
+		r.recent = make([]codedRow, 1<<min(max(bits.Len(uint(m.NumChoices())/16), 1), 16))
+	}
+	clean := true
 	for c := r.lo; c < r.hi; c++ {
 		lo, hi := m.Branches(c)
-		row := probability.row(lo, hi, r.scratch)
 		if !collect {
-			clean = r.check(row) && clean
+			clean = r.check(probability.row(lo, hi, r.scratch)) && clean
 			continue
 		}
-		if last == None || !sameBits(r.set.row(last), row) {
+		key := probability.key(lo, hi)
+		place := keyHash(key) & (len(r.recent) - 1)
+		recent := &r.recent[place]
+		if recent.key != key {
+			recent = &r.recent[place^1]
+		}
+		if key == 0 || recent.key != key {
 			known := r.set.len()
-			if last = r.set.find(row); int(last) == known {
+			row := probability.row(lo, hi, r.scratch)
+			if *recent = (codedRow{key, r.set.find(row)}); int(recent.number) == known {
 				clean = r.check(row) && clean
 			}
 		}
-		r.of = append(r.of, last)
+		r.of = append(r.of, recent.number)
 	}
 	return clean && r.off <= RowTolerance
 }

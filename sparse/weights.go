@@ -246,3 +246,24 @@ func (f *Floats) row(lo, hi uint32, scratch []float64) []float64 {
 	}
 	return scratch
 }
+
+// codedRow is a short row by its codes, and its number in a rowSet. To compare codes takes no look at that.
+type codedRow struct {
+	key    uint64
+	number uint32
+}
+
+// key returns what tells entries lo to hi-1 from all others by their codes, 0 where they have none or are
+// more than seven.
+func (f *Floats) key(lo, hi uint32) uint64 {
+	if f.code == nil || hi-lo > 7 {
+		return 0
+	}
+	key := uint64(hi - lo)
+	for _, c := range f.code[lo:hi] {
+		key = key<<8 | uint64(c)
+	}
+	return key
+}
+
+func keyHash(key uint64) int { return int(key * 0x9E3779B97F4A7C15 >> 40) }
