@@ -437,12 +437,10 @@ func (m *MDP) WithoutChoices(terminal Bitset) *MDP {
 			continue
 		}
 		lo, hi := m.Choices(s)
+		out.weights.take(m, lo, hi, out.choiceStart[s], uint32(len(out.target)))
 		for c := lo; c < hi; c++ {
 			from, to := m.Branches(c)
-			if out.branchStart != nil {
-				out.weights.take(uint32(len(out.branchStart)-1), uint32(len(out.target)), m, c)
-				sure = sure && sameBits(m.Probabilities(c), certain)
-			}
+			sure = sure && sameBits(m.Probabilities(c), certain)
 			out.target = append(out.target, m.target[from:to]...)
 			if out.branchStart != nil {
 				out.branchStart = append(out.branchStart, uint32(len(out.target)))

@@ -263,11 +263,17 @@ func (r *relabelling) run() {
 func (r *relabelling) rows(lo, hi, choice, branch uint32) {
 	m, to := r.from, r.to
 	named := m.actions.Len() > 0
-	var rows rowsAhead
+	var rows, choices rowsAhead
 	for i := lo; i < hi; i++ {
 		at := (i - lo) % rowsAtOnce
 		if at == 0 {
 			rows.fetch(m, r.order[i:min(i+rowsAtOnce, hi)])
+			if w := m.weights.narrow; w != nil {
+				for k, s := range r.order[i:min(i+rowsAtOnce, hi)] {
+					choices.lo[k], choices.hi[k] = m.Choices(s)
+				}
+				touch(&choices, w, int(min(rowsAtOnce, hi-i)))
+			}
 		}
 		c, end := m.Choices(r.order[i])
 		first, last := rows.lo[at], rows.hi[at]
@@ -275,6 +281,7 @@ func (r *relabelling) rows(lo, hi, choice, branch uint32) {
 		for k, t := range m.target[first:last] {
 			to.target[branch+uint32(k)] = r.position[t]
 		}
+		to.weights.take(m, c, end, choice, branch)
 		for j := range m.rewards {
 			if f := &m.rewards[j].Choices; f.Len() > 0 {
 				to.rewards[j].Choices.copyFrom(choice, f, c, end)
@@ -282,9 +289,7 @@ func (r *relabelling) rows(lo, hi, choice, branch uint32) {
 		}
 		for ; c < end; c++ {
 			if m.branchStart != nil {
-				at := branch + m.branchStart[c] - first
-				to.branchStart[choice] = at
-				to.weights.take(choice, at, m, c)
+				to.branchStart[choice] = branch + m.branchStart[c] - first
 			}
 			if named {
 				to.actions.set(choice, m.actions.ID(c))

@@ -71,15 +71,16 @@ func (w weights) room(choices, branches int) weights {
 	return w
 }
 
-// take gives a choice, with that first branch, the row that another one has in a model.
-func (w *weights) take(choice, branch uint32, m *MDP, other uint32) {
-	switch {
+// take gives the choices from choice on, which have the branches from branch on, the rows of the choices lo
+// to hi-1 of m.
+func (w *weights) take(m *MDP, lo, hi, choice, branch uint32) {
+	switch from := &m.weights; {
 	case w.narrow != nil:
-		w.narrow[choice] = m.weights.narrow[other]
+		copy(w.narrow[choice:], from.narrow[lo:hi])
 	case w.wide != nil:
-		w.wide[choice] = m.weights.wide[other]
-	default:
-		copy(w.raw[branch:], m.Probabilities(other))
+		copy(w.wide[choice:], from.wide[lo:hi])
+	case w.raw != nil:
+		copy(w.raw[branch:], from.raw[m.branchStart[lo]:m.branchStart[hi]])
 	}
 }
 
