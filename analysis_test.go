@@ -411,12 +411,16 @@ func TestStatesAreWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	height, width, plain := plainNPY(t, array.Bytes())
 	var rows mat.Dense
 	if err := npyio.Read(&array, &rows); err != nil {
 		t.Fatal(err)
 	}
 	if n, _ := rows.Dims(); n != len(lines)-1 || n != 2*len(all[0].Setting.Reach.Order) {
 		t.Fatalf("%d rows and %d lines for %d states", n, len(lines)-1, len(all[0].Setting.Reach.Order))
+	}
+	if !mat.Equal(&rows, mat.NewDense(height, width, plain)) {
+		t.Error("the array read plainly is another one")
 	}
 	for i, line := range lines[1:] {
 		a := all[i/len(all[0].Setting.Reach.Order)]

@@ -302,12 +302,11 @@ func (s *Setting) newSituation() Assumption {
 func (s *Setting) shutdownTerminal() Assumption {
 	m := s.Question.Model
 	x := assume("shutdown-terminal", "the shutdown choice leads with certainty to a terminal state not seen in training")
-	lo, hi := m.Branches(s.Shutdown)
 	switch {
 	case !m.Certain(s.Shutdown):
-		for b := lo; b < hi; b++ {
-			if t := m.Target(b); t != s.Terminal {
-				return x.fails("it leads to %s, and with probability %v to %s", m.StateName(s.Terminal), m.Probability(b), m.StateName(t))
+		for i, t := range m.Targets(s.Shutdown) {
+			if t != s.Terminal {
+				return x.fails("it leads to %s, and with probability %v to %s", m.StateName(s.Terminal), m.Probabilities(s.Shutdown)[i], m.StateName(t))
 			}
 		}
 	case !m.Terminal(s.Terminal):

@@ -1,14 +1,13 @@
 package offswitch
 
 import (
+	"bufio"
+	"encoding/binary"
 	"encoding/csv"
 	"fmt"
 	"io"
 	"math"
 	"strconv"
-
-	"codeberg.org/sbinet/npyio"
-	"gonum.org/v1/gonum/mat"
 
 	"offswitch/recurrence"
 )
@@ -45,13 +44,22 @@ func WriteStatesCSV(w io.Writer, analyses []*Analysis) error {
 	return out.Error()
 }
 
+// npyHeader is that of a NumPy file, version 1.0: with the blanks after the dictionary, 128 bytes, because
+// the data has to start at a multiple of 64 (NEP 1, numpy.lib.format). npyio does not see to that.
+const npyHeader = "\x93NUMPY\x01\x00\x76\x00%-117s\n"
+
 // WriteStatesNPY writes the same as a NumPy array of float64 with a row for each line and the
 // columns discount, index, component (-1 outside), distance, lower, upper, paper, extended; a verdict is 1 for
-// counted, 0 for not counted and -1 for undecided. 64 bytes a row, as much again while it writes.
+// counted, 0 for not counted and -1 for undecided.
 func WriteStatesNPY(w io.Writer, analyses []*Analysis) error {
 	const columns = 8
-	var rows []float64
 	verdict := [...]float64{recurrence.Undecided: -1, recurrence.NotCounted: 0, recurrence.Counted: 1}
+	rows := 0
+	for _, a := range analyses {
+		rows += len(a.Setting.Reach.Order)
+	}
+	out := bufio.NewWriter(w)
+	fmt.Fprintf(out, npyHeader, fmt.Sprintf("{'descr': '<f8', 'fortran_order': False, 'shape': (%d, %d), }", rows, columns))
 	for _, a := range analyses {
 		for _, s := range a.Setting.Reach.Order {
 			component := -1.0
@@ -59,11 +67,14 @@ func WriteStatesNPY(w io.Writer, analyses []*Analysis) error {
 				component = float64(k)
 			}
 			bounds := a.bounds(s)
-			rows = append(rows, a.Setting.Question.Discount, float64(a.Setting.Question.Model.Original(s)), component, float64(a.Setting.Reach.Distance[s]),
-				bounds[0], bounds[1], verdict[a.Counts.Paper[s]], verdict[a.Counts.Extended[s]])
+			row := [columns]float64{a.Setting.Question.Discount, float64(a.Setting.Question.Model.Original(s)), component, float64(a.Setting.Reach.Distance[s]),
+				bounds[0], bounds[1], verdict[a.Counts.Paper[s]], verdict[a.Counts.Extended[s]]}
+			for _, x := range row {
+				out.Write(binary.LittleEndian.AppendUint64(out.AvailableBuffer(), math.Float64bits(x)))
+			}
 		}
 	}
-	return npyio.Write(w, mat.NewDense(len(rows)/columns, columns, rows))
+	return out.Flush()
 }
 
 // component returns the end component of a state, None outside of them or where that is not known.

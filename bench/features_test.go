@@ -32,8 +32,10 @@ func featured(tb testing.TB, x *instance, features int) lp.GoalSet {
 		labels[i].States.Set(uint32(s))
 		theta[s] = worth[i]
 	}
+	probability := make([]float64, x.NumBranches())
+	x.CopyProbabilities(probability, 0)
 	m, err := sparse.New(sparse.Parts{
-		ChoiceStart: x.ChoiceStarts(), BranchStart: x.BranchStarts(), Target: x.AllTargets(), Probability: *x.Probabilities(), Labels: labels,
+		ChoiceStart: x.ChoiceStarts(), BranchStart: x.BranchStarts(), Target: x.AllTargets(), Probability: sparse.RawFloats(probability), Labels: labels,
 	})
 	if err != nil {
 		tb.Fatal(err)

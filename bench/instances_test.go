@@ -123,10 +123,10 @@ func permute(tb testing.TB, m *sparse.MDP, states, at []uint32) *sparse.MDP {
 		choices += hi - lo
 		p.ChoiceStart = append(p.ChoiceStart, choices)
 		for c := lo; c < hi; c++ {
-			from, to := m.Branches(c)
-			for b := from; b < to; b++ {
-				p.Target = append(p.Target, at[m.Target(b)])
-				probability.Append(m.Probability(b))
+			weights := m.Probabilities(c)
+			for i, t := range m.Targets(c) {
+				p.Target = append(p.Target, at[t])
+				probability.Append(weights[i])
 			}
 			if p.BranchStart != nil {
 				p.BranchStart = append(p.BranchStart, uint32(len(p.Target)))

@@ -207,9 +207,9 @@ func (w *rowWriter) each(f func(row int, columns []uint32, values []float64)) {
 			w.add(e.value[i], 1)
 			w.add(e.column[i], -1)
 			if lo < hi {
-				from, to := m.Branches(a)
-				for b := from; b < to; b++ {
-					w.add(e.value[e.position[m.Target(b)]], -e.Goals.Discount*m.Probability(b))
+				probabilities := m.Probabilities(a)
+				for k, t := range m.Targets(a) {
+					w.add(e.value[e.position[t]], -e.Goals.Discount*probabilities[k])
 				}
 			}
 			flush()

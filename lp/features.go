@@ -131,9 +131,8 @@ func (g *generation) force() {
 			lo, hi = g.g.Policy[s], g.g.Policy[s]+1
 		}
 		for c := lo; c < hi; c++ {
-			from, to := m.Branches(c)
-			for b := from; b < to; b++ {
-				probability.Append(m.Probability(b))
+			for _, x := range m.Probabilities(c) {
+				probability.Append(x)
 			}
 			p.Target = append(p.Target, m.Targets(c)...)
 			p.BranchStart = append(p.BranchStart, uint32(len(p.Target)))

@@ -28,14 +28,13 @@ func newSpread(m *sparse.MDP, gamma float64, within sparse.Bitset) *spread {
 
 // enter leaves visits where a choice leads. They are followed where more than a tolerance waits.
 func (p *spread) enter(choice uint32, visits, tolerance float64) {
-	lo, hi := p.m.Branches(choice)
-	for b := lo; b < hi; b++ {
-		t := p.m.Target(b)
+	probabilities := p.m.Probabilities(choice)
+	for i, t := range p.m.Targets(choice) {
 		if !p.seen.Has(t) {
 			p.seen.Set(t)
 			p.touched = append(p.touched, t)
 		}
-		p.waiting[t] += p.gamma * visits * p.m.Probability(b)
+		p.waiting[t] += p.gamma * visits * probabilities[i]
 		if math.Abs(p.waiting[t]) > tolerance && !p.queued.Has(t) && (p.within == nil || p.within.Has(t)) {
 			p.queued.Set(t)
 			p.queue = append(p.queue, t)

@@ -94,9 +94,9 @@ func TestSpread(t *testing.T) {
 
 // flow adds what a choice makes of visits to where it leads.
 func flow(m *sparse.MDP, choice uint32, visits float64, to []float64) {
-	lo, hi := m.Branches(choice)
-	for b := lo; b < hi; b++ {
-		to[m.Target(b)] += visits * m.Probability(b)
+	probabilities := m.Probabilities(choice)
+	for i, t := range m.Targets(choice) {
+		to[t] += visits * probabilities[i]
 	}
 }
 

@@ -21,10 +21,10 @@ type rowKeys struct{ a, b []weight }
 // that is exact, so that equal results mean equal distributions over groups. group maps targets;
 // None drops a branch.
 func canonical(m *sparse.MDP, choice uint32, group func(uint32) uint32, dst []weight) []weight {
-	lo, hi := m.Branches(choice)
-	for b := lo; b < hi; b++ {
-		if g := group(m.Target(b)); g != sparse.None {
-			dst = append(dst, weight{g, m.Probability(b)})
+	probabilities := m.Probabilities(choice)
+	for i, t := range m.Targets(choice) {
+		if g := group(t); g != sparse.None {
+			dst = append(dst, weight{g, probabilities[i]})
 		}
 	}
 	if len(dst) < 2 {

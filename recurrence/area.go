@@ -139,18 +139,17 @@ func (a *area) write(inside sparse.Bitset) {
 	a.branchStart = append(make([]uint32, 0, choices+1), 0)
 	a.target, a.probability = make([]uint32, 0, branches), make([]float64, 0, branches)
 	a.eachRow(inside, func(c uint32) {
-		lo, hi := m.Branches(c)
+		targets, probabilities := m.Targets(c), m.Probabilities(c)
 		if m.Certain(c) {
-			hi = lo + 1
+			targets = targets[:1]
 		}
-		for b := lo; b < hi; b++ {
-			t := a.position[m.Target(b)]
-			if t == None {
+		for i, t := range targets {
+			if t = a.position[t]; t == None {
 				t = uint32(len(a.states))
 				a.complete = false
 			}
-			p := m.Probability(b)
-			if hi == lo+1 {
+			p := probabilities[i]
+			if len(targets) == 1 {
 				p = 1
 			}
 			a.target, a.probability = append(a.target, t), append(a.probability, p)

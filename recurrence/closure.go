@@ -98,7 +98,7 @@ func (g *graph) flood(ctx context.Context, reached, region sparse.Bitset, queue 
 				return
 			}
 		}
-		n := rows.Fetch(g.edges, g.target, queue[done:length])
+		n := csr.Fetch(&rows, g.edges, g.target, queue[done:length])
 		done += n
 		for i := range n {
 			for _, t := range g.target[rows.From[i]:rows.To[i]] {

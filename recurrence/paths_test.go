@@ -72,9 +72,8 @@ func scatter(m *sparse.MDP, rng *rand.Rand) *sparse.MDP {
 		lo, hi := m.Choices(s)
 		for c := lo; c < hi; c++ {
 			var row []sparse.Branch
-			from, to := m.Branches(c)
-			for x := from; x < to; x++ {
-				row = append(row, sparse.Branch{Target: uint32(place[m.Target(x)]), Probability: m.Probability(x)})
+			for i, t := range m.Targets(c) {
+				row = append(row, sparse.Branch{Target: uint32(place[t]), Probability: m.Probabilities(c)[i]})
 			}
 			b.AddChoice(uint32(place[s]), "", row...)
 		}

@@ -54,7 +54,7 @@ func (r *Search) search(n int, start []uint32, edges func(s uint32) (from, to ui
 	var rows csr.Batch
 	for done := 0; done < len(r.Order); {
 		states := r.Order[done:]
-		n := rows.Fetch(edges, target, states)
+		n := csr.Fetch(&rows, edges, target, states)
 		done += n
 		for i := range n {
 			d := r.Distance[states[i]] + 1

@@ -85,10 +85,9 @@ func exactCount(m *sparse.MDP, policy []uint32, start, x int, gamma float64) *bi
 		if policy[s] == sparse.None {
 			continue
 		}
-		from, to := m.Branches(policy[s])
-		for b := from; b < to; b++ {
-			p := new(big.Rat).SetFloat64(m.Probability(b))
-			at := rows[s][m.Target(b)]
+		for i, t := range m.Targets(policy[s]) {
+			p := new(big.Rat).SetFloat64(m.Probabilities(policy[s])[i])
+			at := rows[s][t]
 			at.Sub(at, p.Mul(p, discount))
 		}
 	}

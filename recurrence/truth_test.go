@@ -145,12 +145,11 @@ func (t *truth) choices() {
 
 func (t *truth) expected(choice, x uint32) float64 {
 	sum := 0.0
-	from, to := t.m.Branches(choice)
-	for b := from; b < to; b++ {
-		if target := t.m.Target(b); target == x {
-			sum += t.m.Probability(b)
+	for i, target := range t.m.Targets(choice) {
+		if p := t.m.Probabilities(choice)[i]; target == x {
+			sum += p
 		} else {
-			sum += t.m.Probability(b) * t.value[target]
+			sum += p * t.value[target]
 		}
 	}
 	return sum

@@ -9,15 +9,12 @@ import "math"
 type bellman struct {
 	m       *MDP
 	gamma   float64
-	states  []float64    // θ, len NumStates
-	choices []float64    // nil or len NumChoices
-	table   [256]float64 // that of the probabilities, where indices need no check
+	states  []float64 // θ, len NumStates
+	choices []float64 // nil or len NumChoices
 }
 
 func (m *MDP) newBellman(gamma float64, states, choices []float64) bellman {
-	b := bellman{m: m, gamma: gamma, states: states, choices: choices}
-	copy(b.table[:], m.probability.table)
-	return b
+	return bellman{m: m, gamma: gamma, states: states, choices: choices}
 }
 
 // backup writes the backed-up values of states lo..hi-1 to out, hi-lo long.
@@ -30,12 +27,12 @@ func (b *bellman) backup(lo, hi uint32, v, out []float64) {
 		b.rewarded(starts, theta, v, out)
 	case m.branchStart == nil:
 		b.certain(starts, theta, v, out)
-	case m.probability.code != nil:
-		b.coded(starts, theta, v, out)
-	case m.probability.raw != nil:
-		b.raw(starts, theta, v, out)
+	case m.weights.narrow != nil:
+		b.narrow(starts, theta, v, out)
+	case m.weights.wide != nil:
+		b.wide(starts, theta, v, out)
 	default:
-		b.constant(starts, theta, v, out)
+		b.raw(starts, theta, v, out)
 	}
 }
 
@@ -56,24 +53,51 @@ func (b *bellman) certain(starts []uint32, theta, v, out []float64) {
 	}
 }
 
-func (b *bellman) coded(starts []uint32, theta, v, out []float64) {
+func (b *bellman) narrow(starts []uint32, theta, v, out []float64) {
 	c := starts[0]
 	from := b.m.branchStart[c]
 	for i, end := range starts[1:] {
-		ends := b.m.branchStart[c+1 : end+1]
+		ends, codes := b.m.branchStart[c+1:end+1], b.m.weights.narrow[c:end]
+		codes = codes[:len(ends)]
 		c = end
 		if len(ends) == 0 {
 			out[i] = theta[i]
 			continue
 		}
 		best := math.Inf(-1)
-		for _, to := range ends {
-			targets, codes := b.m.target[from:to], b.m.probability.code[from:to]
-			codes = codes[:len(targets)]
+		for j, to := range ends {
+			targets := b.m.target[from:to]
+			weights := b.m.weights.pool[int(codes[j])*b.m.weights.stride:][:len(targets)]
 			from = to
 			sum := 0.0
 			for k, t := range targets {
-				sum += b.table[codes[k]] * v[t]
+				sum += weights[k] * v[t]
+			}
+			best = max(best, sum)
+		}
+		out[i] = theta[i] + b.gamma*best
+	}
+}
+
+func (b *bellman) wide(starts []uint32, theta, v, out []float64) {
+	c := starts[0]
+	from := b.m.branchStart[c]
+	for i, end := range starts[1:] {
+		ends, codes := b.m.branchStart[c+1:end+1], b.m.weights.wide[c:end]
+		codes = codes[:len(ends)]
+		c = end
+		if len(ends) == 0 {
+			out[i] = theta[i]
+			continue
+		}
+		best := math.Inf(-1)
+		for j, to := range ends {
+			targets := b.m.target[from:to]
+			weights := b.m.weights.pool[int(codes[j])*b.m.weights.stride:][:len(targets)]
+			from = to
+			sum := 0.0
+			for k, t := range targets {
+				sum += weights[k] * v[t]
 			}
 			best = max(best, sum)
 		}
@@ -93,36 +117,13 @@ func (b *bellman) raw(starts []uint32, theta, v, out []float64) {
 		}
 		best := math.Inf(-1)
 		for _, to := range ends {
-			targets, weights := b.m.target[from:to], b.m.probability.raw[from:to]
+			targets, weights := b.m.target[from:to], b.m.weights.raw[from:to]
 			weights = weights[:len(targets)]
 			from = to
 			sum := 0.0
 			for k, t := range targets {
 				sum += weights[k] * v[t]
 			}
-			best = max(best, sum)
-		}
-		out[i] = theta[i] + b.gamma*best
-	}
-}
-
-func (b *bellman) constant(starts []uint32, theta, v, out []float64) {
-	c := starts[0]
-	from := b.m.branchStart[c]
-	for i, end := range starts[1:] {
-		ends := b.m.branchStart[c+1 : end+1]
-		c = end
-		if len(ends) == 0 {
-			out[i] = theta[i]
-			continue
-		}
-		best := math.Inf(-1)
-		for _, to := range ends {
-			sum := 0.0
-			for _, t := range b.m.target[from:to] {
-				sum += b.table[0] * v[t]
-			}
-			from = to
 			best = max(best, sum)
 		}
 		out[i] = theta[i] + b.gamma*best
@@ -172,25 +173,11 @@ func (m *MDP) Expectation(choice uint32, v []float64) float64 {
 	if m.branchStart == nil {
 		return v[m.target[choice]]
 	}
-	lo, hi := m.branchStart[choice], m.branchStart[choice+1]
-	targets := m.target[lo:hi]
+	targets := m.Targets(choice)
+	weights := m.Probabilities(choice)[:len(targets)]
 	sum := 0.0
-	switch f := &m.probability; {
-	case f.raw != nil:
-		weights := f.raw[lo:hi]
-		for i, t := range targets {
-			sum += weights[i] * v[t]
-		}
-	case f.code != nil:
-		codes := f.code[lo:hi]
-		for i, t := range targets {
-			sum += f.table[codes[i]] * v[t]
-		}
-	default:
-		p := f.table[0]
-		for _, t := range targets {
-			sum += p * v[t]
-		}
+	for k, t := range targets {
+		sum += weights[k] * v[t]
 	}
 	return sum
 }

@@ -264,9 +264,9 @@ func (e *evaluator) writeState(i uint32) {
 		return
 	}
 	m, gamma, stays := e.s.m, e.s.p.Discount, 0.0
-	lo, hi := e.branches(u)
-	for b := lo; b < hi; b++ {
-		t, p := m.target[b], m.probability.At(b)
+	weights := m.Probabilities(e.s.policy[u])
+	for k, t := range m.Targets(e.s.policy[u]) {
+		p := weights[k]
 		if t == u {
 			stays += p
 			continue

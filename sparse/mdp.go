@@ -31,7 +31,7 @@ type MDP struct {
 	choiceStart []uint32 // len states+1
 	branchStart []uint32 // len choices+1; nil when every choice has exactly one branch, of probability 1
 	target      []uint32 // len branches
-	probability Floats   // len branches
+	weights     weights
 
 	initial Bitset
 	labels  []Label
@@ -72,7 +72,7 @@ type Parts struct {
 	ChoiceStart []uint32 // len states+1: choices of s are ChoiceStart[s]..ChoiceStart[s+1]-1
 	BranchStart []uint32 // len choices+1, likewise; nil when every choice has exactly one branch
 	Target      []uint32 // len branches
-	Probability Floats   // len branches; empty: all 1
+	Probability Floats   // len branches; empty: all 1. Stored once for all choices that share them, where that is smaller
 	Initial     Bitset   // nil: none
 	Labels      []Label
 	Rewards     []Reward
@@ -84,39 +84,21 @@ type Parts struct {
 // RowTolerance for what a row may sum to. O(states + branches).
 func New(p Parts) (*MDP, error) {
 	m := &MDP{
-		choiceStart: p.ChoiceStart, branchStart: p.BranchStart, target: p.Target, probability: p.Probability,
+		choiceStart: p.ChoiceStart, branchStart: p.BranchStart, target: p.Target,
 		initial: p.Initial, labels: p.Labels, rewards: p.Rewards, actions: p.Actions, names: p.Names,
 	}
-	if m.probability.Len() == 0 {
-		m.probability = ConstantFloats(len(m.target), 1)
+	if p.Probability.Len() == 0 {
+		p.Probability = ConstantFloats(len(m.target), 1)
 	}
 	if m.initial == nil && len(p.ChoiceStart) > 0 {
 		m.initial = NewBitset(len(p.ChoiceStart) - 1)
 	}
-	if err := m.validate(); err != nil {
+	if err := m.validate(&p.Probability); err != nil {
 		return nil, err
 	}
-	m.compact()
 	m.choiceStart, m.branchStart, m.target = trim(m.choiceStart), trim(m.branchStart), trim(m.target)
-	m.probability.code, m.probability.raw = trim(m.probability.code), trim(m.probability.raw)
 	m.actions.seal()
 	return m, nil
-}
-
-// compact drops the branch starts when every choice is one branch of probability 1, and writes them
-// out when every choice is one branch but some probability is not quite 1.
-func (m *MDP) compact() {
-	p, constant := m.probability.Constant()
-	sure := m.NumChoices() == len(m.target) && (constant && p == 1 || len(m.target) == 0)
-	switch {
-	case sure:
-		m.branchStart = nil
-	case m.branchStart == nil:
-		m.branchStart = make([]uint32, len(m.target)+1)
-		for i := range m.branchStart {
-			m.branchStart[i] = uint32(i)
-		}
-	}
 }
 
 // NumStates returns the number of states.
@@ -167,12 +149,6 @@ func (m *MDP) Successors(state uint32) []uint32 {
 // Target returns the target of a branch.
 func (m *MDP) Target(branch uint32) uint32 { return m.target[branch] }
 
-// Probability returns the probability of a branch.
-func (m *MDP) Probability(branch uint32) float64 { return m.probability.At(branch) }
-
-// Probabilities returns the column of branch probabilities. Callers must not modify it.
-func (m *MDP) Probabilities() *Floats { return &m.probability }
-
 // ChoiceStarts returns the array behind Choices, states+1 long. Callers must not modify it.
 func (m *MDP) ChoiceStarts() []uint32 { return m.choiceStart }
 
@@ -206,11 +182,14 @@ func (m *MDP) NumTerminal() int { return m.NumStates() - m.choiceStates }
 func (m *MDP) Deterministic() bool { return m.branchStart == nil }
 
 // ChoiceState returns the state that a choice belongs to. O(log states).
-func (m *MDP) ChoiceState(choice uint32) uint32 {
-	lo, hi := 0, m.NumStates()-1
+func (m *MDP) ChoiceState(choice uint32) uint32 { return owner(m.choiceStart, choice) }
+
+// owner returns the last row that starts at or before an entry.
+func owner(start []uint32, entry uint32) uint32 {
+	lo, hi := 0, len(start)-2
 	for lo < hi {
 		mid := int(uint(lo+hi+1) >> 1)
-		if m.choiceStart[mid] <= choice {
+		if start[mid] <= entry {
 			lo = mid
 		} else {
 			hi = mid - 1
@@ -354,7 +333,7 @@ func (m *MDP) RowExcess() float64 { return m.rowExcess }
 
 // Bytes returns the memory that the model's arrays take.
 func (m *MDP) Bytes() int {
-	n := 4*(cap(m.choiceStart)+cap(m.branchStart)+cap(m.target)+cap(m.original)) + m.probability.Bytes() + 8*cap(m.initial) + m.actions.Bytes()
+	n := 4*(cap(m.choiceStart)+cap(m.branchStart)+cap(m.target)+cap(m.original)) + m.weights.bytes() + 8*cap(m.initial) + m.actions.Bytes()
 	for _, l := range m.labels {
 		n += 8 * cap(l.States)
 	}
@@ -406,8 +385,10 @@ func (m *MDP) computeHash() [sha256.Size]byte {
 	for _, x := range m.target {
 		put(uint64(x))
 	}
-	for b := range uint32(m.NumBranches()) {
-		put(math.Float64bits(m.probability.At(b)))
+	for c := range uint32(m.NumChoices()) {
+		for _, p := range m.Probabilities(c) {
+			put(math.Float64bits(p))
+		}
 	}
 	flush()
 	return [sha256.Size]byte(h.Sum(nil))
@@ -440,8 +421,10 @@ func (m *MDP) WithoutChoices(terminal Bitset) *MDP {
 		out.branchStart = append(make([]uint32, 0, choices+1), 0)
 	}
 	out.target = make([]uint32, 0, branches)
-	var probability FloatsBuilder
-	probability.Expect(int(branches))
+	sure := true
+	if m.branchStart != nil {
+		out.weights = m.weights.room(int(choices), int(branches))
+	}
 	var actions Actions
 	actions.names = m.actions.names
 	named := m.actions.Len() > 0
@@ -454,11 +437,10 @@ func (m *MDP) WithoutChoices(terminal Bitset) *MDP {
 			continue
 		}
 		lo, hi := m.Choices(s)
+		out.weights.take(m, lo, hi, out.choiceStart[s], uint32(len(out.target)))
 		for c := lo; c < hi; c++ {
 			from, to := m.Branches(c)
-			for b := from; b < to; b++ {
-				probability.Append(m.probability.At(b))
-			}
+			sure = sure && sameBits(m.Probabilities(c), certain)
 			out.target = append(out.target, m.target[from:to]...)
 			if out.branchStart != nil {
 				out.branchStart = append(out.branchStart, uint32(len(out.target)))
@@ -473,12 +455,13 @@ func (m *MDP) WithoutChoices(terminal Bitset) *MDP {
 			}
 		}
 	}
-	out.probability = probability.Column()
+	if sure {
+		out.branchStart, out.weights = nil, weights{}
+	}
 	out.actions = actions
 	out.actions.seal()
 	for i, r := range m.rewards {
 		out.rewards = append(out.rewards, Reward{Name: r.Name, States: r.States, Choices: columns[i].Column()})
 	}
-	out.compact()
 	return out
 }

@@ -35,7 +35,7 @@ func BreadthFirst(m *MDP) []uint32 {
 			}
 			q.visit([]uint32{uint32(left*64 + bits.TrailingZeros64(^q.seen[left]))})
 		}
-		n := rows.Fetch(m.BranchesOf, m.target, q.order[head:])
+		n := csr.Fetch(&rows, m.BranchesOf, m.target, q.order[head:])
 		head += n
 		for i := range n {
 			q.visit(m.target[rows.From[i]:rows.To[i]])
@@ -86,8 +86,8 @@ func CuthillMcKee(m *MDP) []uint32 {
 		}
 		q.visit([]uint32{s})
 		for head < len(q.order) {
-			n := rows.Fetch(m.BranchesOf, m.target, q.order[head:])
-			back.Fetch(row, before, q.order[head:])
+			n := csr.Fetch(&rows, m.BranchesOf, m.target, q.order[head:])
+			csr.Fetch(&back, row, before, q.order[head:])
 			head += n
 			for i := range n {
 				end := len(q.order)
@@ -151,13 +151,14 @@ func (m *MDP) Relabel(order []uint32) *MDP {
 	r := relabelling{from: m, order: order, position: inverse(n, order)}
 	r.to = &MDP{
 		choiceStart: make([]uint32, n+1), target: make([]uint32, len(m.target)),
-		probability: m.probability.room(len(m.target)), actions: m.actions.room(),
+		actions:   m.actions.room(),
 		rowExcess: m.rowExcess, maxBranches: m.maxBranches, choiceStates: m.choiceStates,
 	}
 	r.to.choiceStart[n] = uint32(m.NumChoices())
 	if m.branchStart != nil {
 		r.to.branchStart = make([]uint32, len(m.branchStart))
 		r.to.branchStart[len(m.branchStart)-1] = uint32(len(m.target))
+		r.to.weights = m.weights.room(m.NumChoices(), len(m.target))
 	}
 	for _, x := range m.rewards {
 		r.to.rewards = append(r.to.rewards, Reward{Name: x.Name, States: x.States.room(x.States.Len()), Choices: x.Choices.room(x.Choices.Len())})
@@ -236,13 +237,13 @@ func (r *relabelling) run() {
 func (r *relabelling) rows(lo, hi, choice, branch uint32) {
 	m, to := r.from, r.to
 	named := m.actions.Len() > 0
-	var rows csr.Batch
+	var rows, choices csr.Batch
 	for i := lo; i < hi; i++ {
 		at := (i - lo) % csr.AtOnce
 		if at == 0 {
-			n := rows.Fetch(m.BranchesOf, m.target, r.order[i:hi])
-			if code := m.probability.code; code != nil {
-				csr.Touch(&rows, code, n)
+			n := csr.Fetch(&rows, m.BranchesOf, m.target, r.order[i:hi])
+			if w := m.weights.narrow; w != nil {
+				csr.Fetch(&choices, m.Choices, w, r.order[i:i+uint32(n)])
 			}
 		}
 		c, end := m.Choices(r.order[i])
@@ -251,7 +252,7 @@ func (r *relabelling) rows(lo, hi, choice, branch uint32) {
 		for k, t := range m.target[first:last] {
 			to.target[branch+uint32(k)] = r.position[t]
 		}
-		to.probability.copyFrom(branch, &m.probability, first, last)
+		to.weights.take(m, c, end, choice, branch)
 		for j := range m.rewards {
 			if f := &m.rewards[j].Choices; f.Len() > 0 {
 				to.rewards[j].Choices.copyFrom(choice, f, c, end)

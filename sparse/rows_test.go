@@ -10,15 +10,15 @@ import (
 
 // plainRows is validateRows in the plainest way: it returns the first defect in order of choices,
 // the most branches of a choice, and the greatest excess of a row.
-func plainRows(m *MDP) (most int, excess float64, err error) {
+func plainRows(m *MDP, probability *Floats) (most int, excess float64, err error) {
 	for c := range uint32(m.NumChoices()) {
-		if err := m.rowDefect(c, c+1); err != nil {
+		if err := m.rowDefect(probability, c, c+1); err != nil {
 			return most, excess, err
 		}
 		lo, hi := m.Branches(c)
 		sum := 0.0
 		for b := lo; b < hi; b++ {
-			sum += m.probability.At(b)
+			sum += probability.At(b)
 		}
 		most = max(most, int(hi-lo))
 		if hi-lo > 1 || sum != 1 {
@@ -28,8 +28,8 @@ func plainRows(m *MDP) (most int, excess float64, err error) {
 	return most, excess, nil
 }
 
-// randomRows returns a model as New gets it, with up to two defects.
-func randomRows(rng *rand.Rand) *MDP {
+// randomRows returns a model as New gets it and its probabilities, with up to two defects.
+func randomRows(rng *rand.Rand) (*MDP, Floats) {
 	n := 1 + rng.IntN(30)
 	p := Parts{ChoiceStart: []uint32{0}, BranchStart: []uint32{0}}
 	var values []float64
@@ -74,11 +74,11 @@ func randomRows(rng *rand.Rand) *MDP {
 			}
 		}
 	}
-	m := &MDP{choiceStart: p.ChoiceStart, branchStart: p.BranchStart, target: p.Target, probability: RawFloats(values)}
+	m := &MDP{choiceStart: p.ChoiceStart, branchStart: p.BranchStart, target: p.Target}
 	if rng.IntN(2) == 0 {
-		m.probability = CompressFloats(values)
+		return m, CompressFloats(values)
 	}
-	return m
+	return m, RawFloats(values)
 }
 
 // Rows checked in pieces of any size have the same first defect, or else the same bounds, as rows
@@ -87,10 +87,10 @@ func TestRowsInPieces(t *testing.T) {
 	defer func(size int) { rowPiece = size }(rowPiece)
 	for seed := range uint64(4000) {
 		rng := rand.New(rand.NewPCG(seed, 1))
-		m := randomRows(rng)
-		most, excess, want := plainRows(m)
+		m, probability := randomRows(rng)
+		most, excess, want := plainRows(m, &probability)
 		rowPiece = 1 + rng.IntN(20)
-		err := m.validateRows()
+		err := m.validateRows(&probability)
 		if fmt.Sprint(err) != fmt.Sprint(want) {
 			t.Fatalf("seed %d, %d rows at once: error %v, want %v", seed, rowPiece, err, want)
 		}

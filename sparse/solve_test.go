@@ -336,7 +336,7 @@ func TestBackupInEveryRepresentation(t *testing.T) {
 		m := sparsetest.Random(rng, 30, i%3 == 0)
 		n := m.NumStates()
 		raw := make([]float64, m.NumBranches())
-		m.Probabilities().Copy(raw, 0)
+		m.CopyProbabilities(raw, 0)
 		parts := sparse.Parts{ChoiceStart: m.ChoiceStarts(), BranchStart: m.BranchStarts(), Target: m.AllTargets(), Probability: sparse.RawFloats(raw)}
 		stored, err := sparse.New(parts)
 		if err != nil {

@@ -3,6 +3,7 @@ package sparse
 import (
 	"fmt"
 	"math"
+	"math/bits"
 
 	"offswitch/sparse/internal/pieces"
 )
@@ -14,9 +15,10 @@ const RowTolerance = 1e-9
 // unit is the unit roundoff of float64, 2^-53.
 const unit = 0x1p-53
 
-// validate checks everything that New promises and sets the derived fields. Each defect has one
+// validate checks everything that New promises and sets the derived fields, weights by the
+// probabilities of the branches. Each defect has one
 // message that names the state (and the choice) and says what was expected.
-func (m *MDP) validate() error {
+func (m *MDP) validate(probability *Floats) error {
 	n := len(m.choiceStart) - 1
 	switch {
 	case n < 1:
@@ -48,10 +50,10 @@ func (m *MDP) validate() error {
 			return fmt.Errorf("branch starts run from %d to %d, want 0 to %d", m.branchStart[0], m.branchStart[choices], len(m.target))
 		}
 	}
-	if m.probability.Len() != len(m.target) {
-		return fmt.Errorf("%d probabilities for %d branches", m.probability.Len(), len(m.target))
+	if probability.Len() != len(m.target) {
+		return fmt.Errorf("%d probabilities for %d branches", probability.Len(), len(m.target))
 	}
-	if err := m.validateRows(); err != nil {
+	if err := m.validateRows(probability); err != nil {
 		return err
 	}
 	return m.validateNotes()
@@ -67,36 +69,71 @@ type rows struct {
 	off         float64 // greatest |Σp - 1| as float64 computes it
 	excess      float64 // as MDP.rowExcess
 	clean       bool
-}
+	of          []uint32  // for each choice which row of set is its own
+	scratch     []float64 // for one row
 
-// add notes the sum of a choice's probabilities, which is not quite 1.
-func (r *rows) add(sum float64, branches uint32) {
-	off := math.Abs(sum - 1)
-	r.off = max(r.off, off)
-	r.excess = max(r.excess, off+sumError(branches))
+	// Kept from piece to piece, so that each place learns a row once.
+	set    rowSet
+	number []uint16   // of these rows in the model
+	recent []codedRow // two for each of the last bits of keyHash but one
 }
 
 // sumError bounds how far the float64 sum of so many probabilities is off the real one, which is by
 // at most (branches-1)·unit·sum.
-func sumError(branches uint32) float64 { return float64(branches) * unit * 1.001 }
+func sumError(branches int) float64 { return float64(branches) * unit * 1.001 }
 
-// validateRows checks the branches of every choice, on all cores. What is not clean is looked
-// through again for its first defect.
-func (m *MDP) validateRows() error {
+// validateRows checks the branches of every choice, on all cores, and brings probabilities into the
+// form in which they stay. Where all are 1 and there are as many branches as choices, sums need no
+// check, because then a choice with two branches leaves another one none. When something is not clean,
+// all up to there is looked through again for the first defect.
+func (m *MDP) validateRows(probability *Floats) error {
 	choices, taken := m.NumChoices(), 0
 	take := func(r *rows) (bool, error) {
-		*r = rows{lo: uint32(taken), hi: uint32(min(taken+rowPiece, choices))}
+		r.lo, r.hi = uint32(taken), uint32(min(taken+rowPiece, choices))
+		r.maxBranches, r.off, r.excess = 0, 0, 0
 		taken = int(r.hi)
 		return r.lo < r.hi, nil
 	}
-	check := func(r *rows) { r.clean = m.checkStarts(r) && m.checkTargets(r) && m.checkSums(r) }
-	return pieces.Run(make([]rows, pieces.Places()), take, check, func(r *rows) error {
+	var all weightsBuilder
+	p, constant := probability.Constant()
+	sure := constant && p == 1 && choices == len(m.target)
+	check := func(r *rows) {
+		r.clean = m.checkStarts(r) && m.checkTargets(r) && (sure || m.checkSums(r, probability, !all.various.Load()))
+	}
+	err := pieces.Run(make([]rows, pieces.Places()), take, check, func(r *rows) error {
 		m.maxBranches, m.rowExcess = max(m.maxBranches, int(r.maxBranches)), max(m.rowExcess, r.excess)
-		if r.clean {
-			return nil
+		if !r.clean {
+			return m.rowDefect(probability, 0, r.hi)
 		}
-		return m.rowDefect(r.lo, r.hi)
+		if !sure {
+			lo, hi := m.branchesBetween(r)
+			all.add(r, int(hi-lo), choices)
+		}
+		return nil
 	})
+	if err != nil {
+		return err
+	}
+	if sure || all.certain() {
+		m.branchStart = nil
+		return nil
+	}
+	if m.branchStart == nil {
+		m.branchStart = make([]uint32, len(m.target)+1)
+		for i := range m.branchStart {
+			m.branchStart[i] = uint32(i)
+		}
+	}
+	m.weights = all.finish(probability, m.maxBranches)
+	return nil
+}
+
+// branchesBetween returns the range lo..hi-1 of the branches of the choices of r.
+func (m *MDP) branchesBetween(r *rows) (lo, hi uint32) {
+	if m.branchStart == nil {
+		return r.lo, r.hi
+	}
+	return m.branchStart[r.lo], m.branchStart[r.hi]
 }
 
 // checkStarts reports whether each choice has at least one branch and none beyond the last.
@@ -115,10 +152,7 @@ func (m *MDP) checkStarts(r *rows) bool {
 }
 
 func (m *MDP) checkTargets(r *rows) bool {
-	lo, hi := r.lo, r.hi
-	if m.branchStart != nil {
-		lo, hi = m.branchStart[r.lo], m.branchStart[r.hi]
-	}
+	lo, hi := m.branchesBetween(r)
 	greatest := uint32(0)
 	for _, t := range m.target[lo:hi] {
 		greatest = max(greatest, t)
@@ -126,78 +160,57 @@ func (m *MDP) checkTargets(r *rows) bool {
 	return int(greatest) < m.NumStates()
 }
 
-// checkSums reports whether all probabilities are in (0,1] and those of each choice sum to 1. The
-// columns of big models have loops of their own.
-func (m *MDP) checkSums(r *rows) bool {
-	p, clean := &m.probability, true
-	for _, v := range p.table {
-		clean = clean && v > 0 && v <= 1
+// checkSums reports whether all probabilities are in (0,1] and those of each choice sum to 1. To collect
+// the different rows is also a way to add up each only once.
+func (m *MDP) checkSums(r *rows, probability *Floats, collect bool) bool {
+	if uint32(len(r.scratch)) < r.maxBranches {
+		r.scratch = make([]float64, r.maxBranches)
 	}
-	if r.maxBranches > 1 {
-		r.excess = sumError(r.maxBranches)
+	r.of = r.of[:0]
+	if r.recent == nil {
+		r.recent = make([]codedRow, 1<<min(max(bits.Len(uint(m.NumChoices())/16), 1), 16))
 	}
-	v, constant := p.Constant()
-	switch {
-	case constant && r.maxBranches == 1:
-		if v != 1 {
-			r.add(v, 1)
+	clean := true
+	for c := r.lo; c < r.hi; c++ {
+		lo, hi := m.Branches(c)
+		if !collect {
+			clean = r.check(probability.row(lo, hi, r.scratch)) && clean
+			continue
 		}
-	case m.branchStart != nil && p.code != nil:
-		r.sumCoded(m.branchStart[r.lo:r.hi+1], p.code, p.table)
-	case m.branchStart != nil && p.raw != nil:
-		clean = r.sumRaw(m.branchStart[r.lo:r.hi+1], p.raw)
-	default:
-		for c := r.lo; c < r.hi; c++ {
-			sum := 0.0
-			lo, hi := m.Branches(c)
-			for b := lo; b < hi; b++ {
-				v := p.At(b)
-				clean = clean && v > 0 && v <= 1
-				sum += v
-			}
-			if sum != 1 {
-				r.add(sum, hi-lo)
+		key := probability.key(lo, hi)
+		place := keyHash(key) & (len(r.recent) - 1)
+		recent := &r.recent[place]
+		if recent.key != key {
+			recent = &r.recent[place^1]
+		}
+		if key == 0 || recent.key != key {
+			known := r.set.len()
+			row := probability.row(lo, hi, r.scratch)
+			if *recent = (codedRow{key, r.set.find(row)}); int(recent.number) == known {
+				clean = r.check(row) && clean
 			}
 		}
+		r.of = append(r.of, recent.number)
 	}
 	return clean && r.off <= RowTolerance
 }
 
-func (r *rows) sumCoded(starts []uint32, code []uint8, table []float64) {
-	var value [256]float64
-	copy(value[:], table)
-	lo := starts[0]
-	for _, hi := range starts[1:] {
-		sum := 0.0
-		for _, x := range code[lo:hi] {
-			sum += value[x]
-		}
-		if sum != 1 {
-			r.add(sum, hi-lo)
-		}
-		lo = hi
+// check notes the sum of a row, and reports whether its probabilities are in (0,1].
+func (r *rows) check(row []float64) (clean bool) {
+	sum, clean := 0.0, true
+	for _, p := range row {
+		clean = clean && p > 0 && p <= 1
+		sum += p
 	}
-}
-
-func (r *rows) sumRaw(starts []uint32, values []float64) (clean bool) {
-	clean = true
-	lo := starts[0]
-	for _, hi := range starts[1:] {
-		sum := 0.0
-		for _, v := range values[lo:hi] {
-			clean = clean && v > 0 && v <= 1
-			sum += v
-		}
-		if sum != 1 {
-			r.add(sum, hi-lo)
-		}
-		lo = hi
+	off := math.Abs(sum - 1)
+	if off > 0 || len(row) > 1 {
+		r.off, r.excess = max(r.off, off), max(r.excess, off+sumError(len(row)))
 	}
 	return clean
 }
 
 // rowDefect returns the first defect of the choices lo..hi-1, nil when there is none.
-func (m *MDP) rowDefect(lo, hi uint32) error {
+func (m *MDP) rowDefect(probability *Floats, lo, hi uint32) error {
 	n := uint32(m.NumStates())
 	for c := lo; c < hi; c++ {
 		from, to := m.Branches(c)
@@ -209,7 +222,7 @@ func (m *MDP) rowDefect(lo, hi uint32) error {
 		}
 		sum := 0.0
 		for b := from; b < to; b++ {
-			p := m.probability.At(b)
+			p := probability.At(b)
 			if !(p > 0 && p <= 1) {
 				return fmt.Errorf("%s: probability %v is not in (0,1]", m.describeChoice(c), p)
 			}

@@ -19,9 +19,9 @@ func (m *MDP) PolicyMatrix(policy []uint32) *csr.CSR {
 	for s := range uint32(n) {
 		start := len(columns)
 		if !m.Terminal(s) {
-			lo, hi := m.Branches(policy[s])
-			for b := lo; b < hi; b++ {
-				t, p := int(m.target[b]), m.probability.At(b)
+			weights := m.Probabilities(policy[s])
+			for k, target := range m.Targets(policy[s]) {
+				t, p := int(target), weights[k]
 				i := len(columns)
 				for i > start && columns[i-1] > t {
 					i--

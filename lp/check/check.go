@@ -194,9 +194,8 @@ func (k *checker) region() {
 		lo, hi := k.m.Choices(queue[head])
 		for a := lo; a < hi; a++ {
 			row := point(0)
-			from, to := k.m.Branches(a)
-			for b := from; b < to; b++ {
-				row = row.add(point(k.m.Probability(b)))
+			for _, p := range k.m.Probabilities(a) {
+				row = row.add(point(p))
 			}
 			sum = max(sum, row.hi())
 		}

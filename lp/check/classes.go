@@ -19,17 +19,15 @@ type weight struct {
 func (k *checker) sameRow(a, b uint32, group func(target uint32) uint32) bool {
 	x, y := k.m.Targets(a), k.m.Targets(b)
 	if len(x) == 1 && len(y) == 1 {
-		from, _ := k.m.Branches(a)
-		to, _ := k.m.Branches(b)
 		g := group(x[0])
-		return g == group(y[0]) && (g == sparse.None || k.m.Probability(from) == k.m.Probability(to))
+		return g == group(y[0]) && (g == sparse.None || k.m.Probabilities(a)[0] == k.m.Probabilities(b)[0])
 	}
 	row := make([]weight, 0, 16) // on the stack, but for long rows
 	add := func(choice uint32, sign float64) {
-		lo, hi := k.m.Branches(choice)
-		for i := lo; i < hi; i++ {
-			if g := group(k.m.Target(i)); g != sparse.None {
-				row = append(row, weight{g, sign * k.m.Probability(i)})
+		probabilities := k.m.Probabilities(choice)
+		for i, t := range k.m.Targets(choice) {
+			if g := group(t); g != sparse.None {
+				row = append(row, weight{g, sign * probabilities[i]})
 			}
 		}
 	}

@@ -92,9 +92,9 @@ func (k *checker) farkas() interval {
 		add(value, s, point(y))
 		add(reward, k.root(s), point(-y))
 		discounted := point(q.Discount).times(-y)
-		from, to := k.m.Branches(a)
-		for j := from; j < to; j++ {
-			add(value, k.m.Target(j), discounted.times(k.m.Probability(j)))
+		probabilities := k.m.Probabilities(a)
+		for j, t := range k.m.Targets(a) {
+			add(value, t, discounted.times(probabilities[j]))
 		}
 		if k.train.Has(s) && a != k.taken[s] {
 			b = b.add(point(k.margin(a)).times(y))
@@ -142,9 +142,9 @@ func (k *checker) farkasExact() *big.Rat {
 		add(value, s, rat(y))
 		add(reward, k.root(s), rat(-y))
 		discounted := times(rat(q.Discount), -y)
-		from, to := k.m.Branches(a)
-		for j := from; j < to; j++ {
-			add(value, k.m.Target(j), times(discounted, k.m.Probability(j)))
+		probabilities := k.m.Probabilities(a)
+		for j, t := range k.m.Targets(a) {
+			add(value, t, times(discounted, probabilities[j]))
 		}
 		if k.train.Has(s) && a != k.taken[s] {
 			b.Add(b, times(rat(k.margin(a)), y))

@@ -111,9 +111,9 @@ func (v *values) open(set sparse.Bitset, policy func(s uint32) uint32, least fun
 func (v *values) expectation(choice uint32) interval {
 	m := v.k.m
 	sum, e := 0.0, 0.0
-	lo, hi := m.Branches(choice)
-	for b := lo; b < hi; b++ {
-		p, x := m.Probability(b), v.of[m.Target(b)]
+	targets, probabilities := m.Targets(choice), m.Probabilities(choice)
+	for i, target := range targets {
+		p, x := probabilities[i], v.of[target]
 		y := p * x
 		if math.Abs(y) < tiny && p != 0 && x != 0 {
 			e += tinyError
@@ -125,7 +125,7 @@ func (v *values) expectation(choice uint32) interval {
 		e += math.Abs((sum - (s - t)) + (y - t))
 		sum = s
 	}
-	return interval{sum, e * (1 + float64(hi-lo)*0x1p-50)}.times(v.k.c.Question.Discount)
+	return interval{sum, e * (1 + float64(len(targets))*0x1p-50)}.times(v.k.c.Question.Discount)
 }
 
 // backup returns bounds of θ + max γ Σ p v.
@@ -193,9 +193,9 @@ func (v *values) gapExact(a, b uint32) *big.Rat {
 func (v *values) expectationExact(choice uint32) *big.Rat {
 	m := v.k.m
 	sum := new(big.Rat)
-	lo, hi := m.Branches(choice)
-	for b := lo; b < hi; b++ {
-		sum.Add(sum, new(big.Rat).Mul(rat(m.Probability(b)), rat(v.of[m.Target(b)])))
+	probabilities := m.Probabilities(choice)
+	for i, t := range m.Targets(choice) {
+		sum.Add(sum, new(big.Rat).Mul(rat(probabilities[i]), rat(v.of[t])))
 	}
 	return sum.Mul(sum, rat(v.k.c.Question.Discount))
 }

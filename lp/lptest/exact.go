@@ -45,10 +45,10 @@ func NewExact(g lp.GoalSet, theta []*big.Rat) *Exact {
 // Q returns γ Σ p V* over the branches of a choice.
 func (e *Exact) Q(choice uint32) *big.Rat {
 	sum := new(big.Rat)
-	lo, hi := e.g.Model.Branches(choice)
-	for b := lo; b < hi; b++ {
-		p := new(big.Rat).SetFloat64(e.g.Model.Probability(b))
-		sum.Add(sum, p.Mul(p, e.Values[e.g.Model.Target(b)]))
+	probabilities := e.g.Model.Probabilities(choice)
+	for i, t := range e.g.Model.Targets(choice) {
+		p := new(big.Rat).SetFloat64(probabilities[i])
+		sum.Add(sum, p.Mul(p, e.Values[t]))
 	}
 	return sum.Mul(sum, new(big.Rat).SetFloat64(e.g.Discount))
 }
@@ -209,10 +209,10 @@ func Evaluate(m *sparse.MDP, policy []uint32, gamma float64, theta []*big.Rat) [
 		if m.Terminal(uint32(s)) {
 			continue
 		}
-		lo, hi := m.Branches(policy[s])
-		for b := lo; b < hi; b++ {
-			p := new(big.Rat).SetFloat64(m.Probability(b))
-			x := rows[s][m.Target(b)]
+		probabilities := m.Probabilities(policy[s])
+		for i, t := range m.Targets(policy[s]) {
+			p := new(big.Rat).SetFloat64(probabilities[i])
+			x := rows[s][t]
 			x.Sub(x, p.Mul(p, discount))
 		}
 	}

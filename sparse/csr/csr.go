@@ -17,24 +17,19 @@ type Batch struct {
 
 // Fetch looks up the rows of the first states, brings their entries in a column near, and returns how many
 // states those are. row gives the range of the entries of a state.
-func (b *Batch) Fetch(row func(s uint32) (from, to uint32), column, states []uint32) int {
+func Fetch[T uint8 | uint32](b *Batch, row func(s uint32) (from, to uint32), column []T, states []uint32) int {
 	n := min(len(states), AtOnce)
 	for i, s := range states[:n] {
 		b.From[i], b.To[i] = row(s)
 	}
-	Touch(b, column, n)
-	return n
-}
-
-// Touch brings the entries of the first rows in another column near.
-func Touch[T uint8 | uint32](b *Batch, column []T, rows int) {
 	touched := T(0)
-	for i := range rows {
+	for i := range n {
 		if b.From[i] < b.To[i] {
 			touched ^= column[b.From[i]] ^ column[b.To[i]-1]
 		}
 	}
 	b.touched = uint32(touched) // so that the loads are not left out
+	return n
 }
 
 // Share calls f with one stretch of 0..n-1 for each worker, about equal ones, each in a goroutine of

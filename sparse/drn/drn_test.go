@@ -104,7 +104,7 @@ func TestReadFile(t *testing.T) {
 		t.Errorf("reward: %v", r)
 	}
 	c := m.FindChoice(1, "left")
-	if lo, _ := m.Branches(c); c == sparse.None || m.Probability(lo) != 1.0/3 {
+	if c == sparse.None || m.Probabilities(c)[0] != 1.0/3 {
 		t.Errorf("choice %d", c)
 	}
 }

@@ -131,12 +131,12 @@ func (e *writer) choice(c uint32) {
 	}
 	e.values(c, func(r *sparse.Reward) *sparse.Floats { return &r.Choices })
 	e.EndLine()
-	lo, hi := e.m.Branches(c)
-	for b := lo; b < hi; b++ {
+	probabilities := e.m.Probabilities(c)
+	for i, t := range e.m.Targets(c) {
 		e.String("\t\t")
-		e.Uint(uint64(e.m.Target(b)))
+		e.Uint(uint64(t))
 		e.String(" : ")
-		e.Float(e.m.Probability(b))
+		e.Float(probabilities[i])
 		e.EndLine()
 	}
 }

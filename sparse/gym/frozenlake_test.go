@@ -109,10 +109,9 @@ func TestFrozenLake(t *testing.T) {
 				for s := range uint32(states) {
 					lo, hi := m.Choices(s)
 					for choice := lo; choice < hi; choice++ {
-						from, to := m.Branches(choice)
 						sum := m.Reward("reward").Choices.At(choice)
-						for b := from; b < to; b++ {
-							sum += gamma * m.Probability(b) * v[m.Target(b)]
+						for i, t := range m.Targets(choice) {
+							sum += gamma * m.Probabilities(choice)[i] * v[t]
 						}
 						v[s] = max(v[s], sum)
 					}

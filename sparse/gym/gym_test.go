@@ -57,9 +57,8 @@ func asWritten(t testing.TB, m *sparse.MDP) *sparse.MDP {
 				action = strconv.Itoa(int(c - lo))
 			}
 			n := b.StartChoice(s, action)
-			from, to := m.Branches(c)
-			for i := from; i < to; i++ {
-				b.AddBranch(m.Target(i), m.Probability(i))
+			for i, t := range m.Targets(c) {
+				b.AddBranch(t, m.Probabilities(c)[i])
 			}
 			for _, r := range m.Rewards() {
 				if r.Choices.Len() > 0 {

@@ -176,12 +176,12 @@ func (e *writer) row(s uint32) {
 		if e.reward.Len() > 0 {
 			reward = e.reward.At(c)
 		}
-		from, to := e.m.Branches(c)
-		for b := from; b < to; b++ {
-			if b > from {
+		probabilities := e.m.Probabilities(c)
+		for i, t := range e.m.Targets(c) {
+			if i > 0 {
 				e.String(", ")
 			}
-			e.outcome(e.m.Probability(b), e.m.Target(b), reward)
+			e.outcome(probabilities[i], t, reward)
 		}
 		e.Byte(']')
 	}

@@ -87,12 +87,11 @@ func asWritten(t testing.TB, m *sparse.MDP) *sparse.MDP {
 			}
 			merged := make(map[uint32]float64)
 			var targets []uint32
-			from, to := m.Branches(c)
-			for i := from; i < to; i++ {
-				if _, ok := merged[m.Target(i)]; !ok {
-					targets = append(targets, m.Target(i))
+			for i, t := range m.Targets(c) {
+				if _, ok := merged[t]; !ok {
+					targets = append(targets, t)
 				}
-				merged[m.Target(i)] += m.Probability(i)
+				merged[t] += m.Probabilities(c)[i]
 			}
 			slices.Sort(targets)
 			n := b.StartChoice(s, action)
@@ -210,11 +209,11 @@ func TestDie(t *testing.T) {
 	for range 200 {
 		for s := range uint32(13) {
 			lo, _ := m.Choices(s)
-			from, to := m.Branches(lo)
 			reach[s], coins[s] = 0, reward.Choices.At(lo)
-			for b := from; b < to; b++ {
-				reach[s] += m.Probability(b) * reach[m.Target(b)]
-				coins[s] += m.Probability(b) * coins[m.Target(b)]
+			for i, t := range m.Targets(lo) {
+				p := m.Probabilities(lo)[i]
+				reach[s] += p * reach[t]
+				coins[s] += p * coins[t]
 			}
 			if six.Has(s) {
 				reach[s] = 1

@@ -103,8 +103,8 @@ type writer struct {
 	*text.Writer
 	create func(suffix string) (io.Writer, error)
 	m      *sparse.MDP
-	merged int      // transitions, self-loops of terminal states apart
-	order  []uint32 // scratch: the branches of one choice
+	merged int   // transitions, self-loops of terminal states apart
+	order  []int // scratch: the branches of one choice
 }
 
 // eachState writes all states, in pieces at once, with what writes one.
@@ -160,23 +160,22 @@ func countMerged(m *sparse.MDP) int {
 
 // mergedBranches calls f with the targets of a choice in increasing order and their probabilities.
 func (e *writer) mergedBranches(c uint32, f func(target uint32, p float64)) {
-	m := e.m
-	lo, hi := m.Branches(c)
-	if ascending(m.Targets(c)) {
-		for b := lo; b < hi; b++ {
-			f(m.Target(b), m.Probability(b))
+	targets, probabilities := e.m.Targets(c), e.m.Probabilities(c)
+	if ascending(targets) {
+		for i, t := range targets {
+			f(t, probabilities[i])
 		}
 		return
 	}
 	e.order = e.order[:0]
-	for b := lo; b < hi; b++ {
-		e.order = append(e.order, b)
+	for i := range targets {
+		e.order = append(e.order, i)
 	}
-	slices.SortStableFunc(e.order, func(a, b uint32) int { return int(m.Target(a)) - int(m.Target(b)) })
+	slices.SortStableFunc(e.order, func(a, b int) int { return int(targets[a]) - int(targets[b]) })
 	for i := 0; i < len(e.order); {
-		target, p := m.Target(e.order[i]), 0.0
-		for ; i < len(e.order) && m.Target(e.order[i]) == target; i++ {
-			p += m.Probability(e.order[i])
+		target, p := targets[e.order[i]], 0.0
+		for ; i < len(e.order) && targets[e.order[i]] == target; i++ {
+			p += probabilities[e.order[i]]
 		}
 		f(target, min(p, 1)) // sums may be off by a rounding
 	}

@@ -113,12 +113,13 @@ func (e *encoder) indices(name string, x []uint32) {
 	})
 }
 
-func (e *encoder) floats(name string, f *sparse.Floats, n int) {
+// floats writes n numbers, which copy writes to dst from one of them on.
+func (e *encoder) floats(name string, copy func(dst []float64, from uint32), n int) {
 	e.words(name, n, func(dst []byte, from int) {
 		var numbers [512]float64
 		for len(dst) > 0 {
 			some := numbers[:min(len(numbers), len(dst)/8)]
-			f.Copy(some, from)
+			copy(some, uint32(from))
 			from += len(some)
 			for _, v := range some {
 				binary.LittleEndian.PutUint64(dst[:8], math.Float64bits(v))
@@ -126,6 +127,10 @@ func (e *encoder) floats(name string, f *sparse.Floats, n int) {
 			}
 		}
 	})
+}
+
+func (e *encoder) column(name string, f *sparse.Floats) {
+	e.floats(name, func(dst []float64, from uint32) { f.Copy(dst, int(from)) }, f.Len())
 }
 
 func (e *encoder) bitset(name string, b sparse.Bitset) {
@@ -181,7 +186,7 @@ func (e *encoder) structure() {
 	}
 	e.indices(targetMember, e.m.AllTargets())
 	if n := e.m.NumBranches(); n > 0 {
-		e.floats(probabilityMember, e.m.Probabilities(), n)
+		e.floats(probabilityMember, e.m.CopyProbabilities, n)
 	}
 	e.bitset(initialMember, e.m.Initial())
 }
@@ -209,9 +214,9 @@ func (e *encoder) annotations(a *annotations) {
 		r := &e.m.Rewards()[i]
 		for _, entity := range a.Rewards.values[i].AppliesTo {
 			if name := valuesMember(rewardGroup, a.Rewards.ids[i], entity); entity == states {
-				e.floats(name, stretch(&r.States, e.m.NumStates()), e.m.NumStates())
+				e.column(name, stretch(&r.States, e.m.NumStates()))
 			} else {
-				e.floats(name, &r.Choices, e.m.NumChoices())
+				e.column(name, &r.Choices)
 			}
 		}
 	}

@@ -181,10 +181,13 @@ func Diff(a, b *sparse.MDP) string {
 		_, y := b.Branches(c)
 		differ(fmt.Sprintf("end of the branches of %d", c), x, y)
 		differ(fmt.Sprintf("action of %d", c), a.ActionName(c), b.ActionName(c))
+		p, q := a.Probabilities(c), b.Probabilities(c)
+		for i := range min(len(p), len(q)) {
+			differ(fmt.Sprintf("probability %d of %d", i, c), p[i], q[i])
+		}
 	}
 	for i := range uint32(a.NumBranches()) {
 		differ(fmt.Sprintf("target of branch %d", i), a.Target(i), b.Target(i))
-		differ(fmt.Sprintf("probability of branch %d", i), a.Probability(i), b.Probability(i))
 	}
 	diffLabels(a, b, differ)
 	diffLabels(b, a, differ)
@@ -203,7 +206,7 @@ func DiffOrder(a, b *sparse.MDP) string {
 		for _, r := range m.Rewards() {
 			fmt.Fprintf(&out, "reward %q %v %v\n", r.Name, r.States.Distinct(), r.Choices.Distinct())
 		}
-		fmt.Fprintf(&out, "actions %q\nprobabilities %v\n", m.Actions().Names(), m.Probabilities().Distinct())
+		fmt.Fprintf(&out, "actions %q\n", m.Actions().Names())
 		if v, ok := m.Names().(*sparse.Valuation); ok {
 			fmt.Fprintf(&out, "variables %v\n", v.Variables())
 		}
