@@ -29,10 +29,10 @@ type area struct {
 	solution []float64     // of these rows
 }
 
-// areas are the numbers of states that areas have, about: one is tried after the other.
-var areas = [...]int{300, 1000}
-
 const (
+	// fewStates and manyStates are the numbers of states that areas have, about: more rows prove more, fewer
+	// are solved sooner.
+	fewStates, manyStates = 300, 1000
 	// searchSteps is how many programs a search for a reward may take, and searchMisses how many of them
 	// may have no solution.
 	searchSteps, searchMisses = 24, 3

@@ -35,14 +35,15 @@ type ConflictPair struct {
 }
 
 const (
-	// whyNotBudget is what WhyNot may spend unless it is to be thorough, in units of some 20 ns, which add up
-	// to seconds. A limit of time would make the result depend on the machine.
-	whyNotBudget = 1 << 29
+	// whyNotBudget and whyNotPasses are what WhyNot may spend unless it is to be thorough, in units of some
+	// 20 ns, which add up to seconds, and in passes over the model. A limit of time would make the result
+	// depend on the machine.
+	whyNotBudget, whyNotPasses = 1 << 28, 100
 	// statePrice is the price of a linear program for each state of its area, branchPrice that of the passes
 	// over the model around it for each branch.
 	statePrice, branchPrice = 1 << 10, 2
 	// mostConflicts is how many conflicts WhyNot looks at while it is not known whether they are irreducible.
-	mostConflicts = 8
+	mostConflicts = 16
 )
 
 // WhyNot finds a small conflict in a goal set that a certificate proves to be empty, as Feasible returns
@@ -55,7 +56,8 @@ const (
 // Programs are those of some hundreds of states, whatever the size of the model, which counts only for the
 // checks: a few passes over it for each condition of the conflict.
 func WhyNot(ctx context.Context, g GoalSet, proof *Certificate, solver Solver, thorough bool) Conflict {
-	w := &whyNot{ctx: ctx, g: g, solver: solver, budget: whyNotBudget, proof: proof}
+	w := &whyNot{ctx: ctx, g: g, solver: solver, proof: proof}
+	w.budget = whyNotBudget + whyNotPasses*branchPrice*g.Model.NumBranches()
 	if thorough {
 		w.budget = math.MaxInt
 	}
@@ -72,7 +74,8 @@ func WhyNot(ctx context.Context, g GoalSet, proof *Certificate, solver Solver, t
 		return w.conflict(support, nil, nil)
 	}
 	w.lighten()
-	needed, _ := w.leaveOut(math.MaxInt)
+	w.leaveOut()
+	needed, _ := w.needed(math.MaxInt)
 	return w.better(needed)
 }
 
@@ -222,7 +225,7 @@ func (w *whyNot) truncated(conditions []condition, g GoalSet, relevant sparse.Bi
 // lighten leaves out the conditions of the smallest multipliers, half of all at first.
 func (w *whyNot) lighten() {
 	for size := len(w.support()) / 2; size > 0; {
-		if _, v := w.clash(w.support()[size:], areas[len(areas)-1]); v == No {
+		if _, v := w.clash(w.support()[size:], manyStates); v == No {
 			size = min(size, len(w.support())/2)
 		} else {
 			size /= 2
@@ -230,26 +233,43 @@ func (w *whyNot) lighten() {
 	}
 }
 
-// leaveOut tries to do without each of the conditions. It returns those without which there is a reward, and
-// false where it gave up because of a number of others of which that is not known.
-func (w *whyNot) leaveOut(limit int) (needed map[condition]bool, ok bool) {
-	needed = make(map[condition]bool)
-	open := 0
+// leaveOut leaves out single conditions as long as the others clash.
+func (w *whyNot) leaveOut() {
 	for _, c := range w.support() {
 		place, ok := slices.BinarySearch(w.kept, c)
 		if !ok {
 			continue
 		}
-		switch w.decide(slices.Delete(slices.Clone(w.kept), place, place+1)) {
-		case Yes:
-			needed[c] = true
-		case No:
-			if support := w.support(); len(support) < len(w.kept) {
-				w.truncate(support)
+		if _, v := w.clash(slices.Delete(slices.Clone(w.kept), place, place+1), fewStates); v != No {
+			continue
+		}
+		if support := w.support(); len(support) < len(w.kept) {
+			w.truncate(support)
+		}
+	}
+}
+
+// needed returns the conditions kept without which a reward was found, and leaves out those that turn out not to be
+// needed. It returns false where it gave up because of a number of others of which nothing is known.
+func (w *whyNot) needed(limit int) (needed map[condition]bool, ok bool) {
+	needed = make(map[condition]bool)
+	for again := true; again; {
+		again = false
+		open := 0
+		for _, c := range w.support() {
+			place, ok := slices.BinarySearch(w.kept, c)
+			if !ok || needed[c] {
+				continue
 			}
-		default:
-			if open++; open >= limit {
-				return needed, false
+			switch w.decide(slices.Delete(slices.Clone(w.kept), place, place+1)) {
+			case Yes:
+				needed[c] = true
+			case No:
+				again, open = again || open > 0, 0
+			default:
+				if open++; open >= limit {
+					return needed, false
+				}
 			}
 		}
 	}
@@ -258,20 +278,20 @@ func (w *whyNot) leaveOut(limit int) (needed map[condition]bool, ok bool) {
 
 // decide finds out whether there is a reward for some of the conditions kept; if not, it keeps only these.
 func (w *whyNot) decide(conditions []condition) Verdict {
-	for _, states := range areas {
-		a, v := w.clash(conditions, states)
-		if v == No || v == Yes && a.search() {
-			return v
-		}
-		if a.whole {
-			break
+	a, v := w.clash(conditions, fewStates)
+	if v == Yes && !a.search() {
+		v = Undecided
+	}
+	if v == Undecided && !a.whole {
+		if _, v = w.clash(conditions, manyStates); v == Yes {
+			v = Undecided
 		}
 	}
-	return Undecided
+	return v
 }
 
-// better returns the conflict kept, of which these conditions are known to be needed, or one near it of
-// which less is open: each time it does without a condition that may not be needed.
+// better returns the conflict kept, of which these conditions are known to be needed, or one near it, no
+// larger, of which less is open: each time it does without a condition that may not be needed.
 func (w *whyNot) better(needed map[condition]bool) Conflict {
 	best := w.conflict(w.kept, w.proof, needed)
 	pool := w.nearby()
@@ -282,14 +302,17 @@ func (w *whyNot) better(needed map[condition]bool) Conflict {
 			continue
 		}
 		rest := slices.Delete(slices.Clone(pool), place, place+1)
-		if _, v := w.clash(rest, areas[len(areas)-1]); v != No {
+		if _, v := w.clash(rest, manyStates); v != No {
 			continue
 		}
 		tries++
 		w.lighten()
-		if found, ok := w.leaveOut(best.Open); ok {
-			best = w.conflict(w.kept, w.proof, found)
-			pool, needed, kept, proof, i = rest, found, w.kept, w.proof, -1
+		w.leaveOut()
+		if len(w.kept) <= len(kept) {
+			if found, ok := w.needed(best.Open); ok {
+				best = w.conflict(w.kept, w.proof, found)
+				pool, needed, kept, proof, i = rest, found, w.kept, w.proof, -1
+			}
 		}
 		w.kept, w.proof = kept, proof
 	}
@@ -298,7 +321,7 @@ func (w *whyNot) better(needed map[condition]bool) Conflict {
 
 // nearby returns the conditions of the goal set about the states near those kept.
 func (w *whyNot) nearby() []condition {
-	near := w.around(w.kept, areas[len(areas)-1]).near
+	near := w.around(w.kept, manyStates).near
 	var pool []condition
 	for s := range w.g.Train.All() {
 		if near.Has(s) && !w.g.Model.Terminal(s) {
