@@ -106,7 +106,11 @@ func (a *area) clash() Verdict {
 // ask solves a program of the area. It returns false when the solver refuses it, or there is nothing left to
 // spend.
 func (a *area) ask(p *Problem) (r Result, ok bool) {
-	if !a.of.spend(statePrice * a.near.Count()) {
+	price := statePrice * a.near.Count()
+	if a.g.Features != nil {
+		price *= featuredPrice
+	}
+	if !a.of.spend(price) {
 		return r, false
 	}
 	r, err := a.solver.Solve(a.ctx, p)

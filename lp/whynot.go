@@ -42,6 +42,8 @@ const (
 	// statePrice is the price of a linear program for each state of its area, branchPrice that of the passes
 	// over the model around it for each branch.
 	statePrice, branchPrice = 1 << 10, 2
+	// featuredPrice is how many times that a program with features costs: they fill it.
+	featuredPrice = 16
 	// mostConflicts is how many conflicts WhyNot looks at while it is not known whether they are irreducible.
 	mostConflicts = 16
 )
@@ -73,7 +75,10 @@ func WhyNot(ctx context.Context, g GoalSet, proof *Certificate, solver Solver, t
 	if !w.truncate(support) {
 		return w.conflict(support, nil, nil)
 	}
-	w.lighten()
+	if g.Features != nil { // programs with features are dense: the fewer conditions the better
+		w.lighten(w.truncate)
+	}
+	w.lighten(w.clashes)
 	w.leaveOut()
 	needed, _ := w.needed(math.MaxInt)
 	return w.better(needed)
@@ -222,15 +227,22 @@ func (w *whyNot) truncated(conditions []condition, g GoalSet, relevant sparse.Bi
 	return c
 }
 
-// lighten leaves out the conditions of the smallest multipliers, half of all at first.
-func (w *whyNot) lighten() {
+// lighten leaves out the conditions of the smallest multipliers, half of all at first, as long as the others are
+// found to clash, and so kept.
+func (w *whyNot) lighten(found func(conditions []condition) bool) {
 	for size := len(w.support()) / 2; size > 0; {
-		if _, v := w.clash(w.support()[size:], manyStates); v == No {
+		if found(w.support()[size:]) {
 			size = min(size, len(w.support())/2)
 		} else {
 			size /= 2
 		}
 	}
+}
+
+// clashes is clash with many states, as lighten needs it.
+func (w *whyNot) clashes(conditions []condition) bool {
+	_, v := w.clash(conditions, manyStates)
+	return v == No
 }
 
 // leaveOut leaves out single conditions as long as the others clash.
@@ -302,11 +314,11 @@ func (w *whyNot) better(needed map[condition]bool) Conflict {
 			continue
 		}
 		rest := slices.Delete(slices.Clone(pool), place, place+1)
-		if _, v := w.clash(rest, manyStates); v != No {
+		if !w.clashes(rest) {
 			continue
 		}
 		tries++
-		w.lighten()
+		w.lighten(w.clashes)
 		w.leaveOut()
 		if len(w.kept) <= len(kept) {
 			if found, ok := w.needed(best.Open); ok {
