@@ -21,6 +21,9 @@ type Encoding struct {
 	Relevant sparse.Bitset
 	States   []uint32 // those that matter, increasing
 
+	ruled  sparse.Bitset // states that have rows: Relevant, or a part of it
+	common sparse.Bitset // states of Relevant whose v is one column, as are all v beyond; nil: none
+
 	thetas   int      // θ columns
 	owner    []uint32 // state of each column; for tied θ the least one
 	column   []uint32 // θ column of each state of States
@@ -37,12 +40,19 @@ func Encode(g GoalSet) (*Encoding, error) {
 	if err := g.validate(); err != nil {
 		return nil, err
 	}
-	e := &Encoding{Goals: g, Relevant: g.Relevant(), Problem: &Problem{}}
+	relevant := g.Relevant()
+	return encode(g, relevant, relevant, nil), nil
+}
+
+// encode makes the system of the rows of some relevant states and of the constraints. known is what is
+// relevant in it: those states and their successors. The v of common states are one column.
+func encode(g GoalSet, known, ruled, common sparse.Bitset) *Encoding {
+	e := &Encoding{Goals: g, Relevant: known, ruled: ruled, common: common, Problem: &Problem{}}
 	e.States = g.matter(e.Relevant)
 	e.layout()
 	e.fill()
 	e.RowName, e.ColumnName = e.nameRow, e.nameColumn
-	return e, nil
+	return e
 }
 
 // layout numbers rows and columns and sets their bounds.
@@ -70,12 +80,23 @@ func (e *Encoding) layout() {
 	}
 	e.thetas = len(e.owner)
 	least, greatest := g.valueBounds()
+	together := uint32(sparse.None)
 	for i, s := range e.States {
 		e.value[i] = sparse.None
-		if e.Relevant.Has(s) {
+		shared := e.common != nil && e.common.Has(s)
+		switch {
+		case !e.Relevant.Has(s):
+		case shared && together != sparse.None:
+			e.value[i] = together
+		default:
 			e.value[i] = uint32(len(p.Lower))
 			e.owner = append(e.owner, s)
 			p.Lower, p.Upper = append(p.Lower, least), append(p.Upper, greatest)
+			if shared {
+				together = e.value[i]
+			}
+		}
+		if e.ruled.Has(s) {
 			e.boundRows(s)
 		}
 		e.rowStart = append(e.rowStart, len(p.RowLower))
@@ -199,7 +220,7 @@ func (w *rowWriter) each(f func(row int, columns []uint32, values []float64)) {
 		row++
 	}
 	for i, s := range e.States {
-		if e.value[i] == sparse.None {
+		if !e.ruled.Has(s) {
 			continue
 		}
 		lo, hi := m.Choices(s)

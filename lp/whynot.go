@@ -34,34 +34,32 @@ type ConflictPair struct {
 	Against []uint32 // untaken choices that the proof sets against it; none where only the value of the taken one counts
 }
 
-// effort is how hard to try to prove something about some conditions.
-type effort uint8
-
-// The efforts, by what they cost.
 const (
-	truncate effort = iota // have the multipliers at hand checked, without those of other conditions
-	guess                  // ask Feasible without a solver
-	solve                  // ask it with the solver
+	// whyNotBudget and whyNotPasses are what WhyNot may spend unless it is to be thorough, in units of some
+	// 20 ns, which add up to seconds, and in passes over the model. A limit of time would make the result
+	// depend on the machine.
+	whyNotBudget, whyNotPasses = 1 << 28, 100
+	// statePrice is the price of a linear program for each state of its area, branchPrice that of the passes
+	// over the model around it for each branch.
+	statePrice, branchPrice = 1 << 10, 2
+	// featuredPrice is how many times that a program with features costs: they fill it.
+	featuredPrice = 16
+	// mostConflicts is how many conflicts WhyNot looks at while it is not known whether they are irreducible.
+	mostConflicts = 16
 )
 
-// prices are about what the efforts cost a relevant branch, in units of 20 ns; to find these branches
-// costs one unit too.
-var prices = [...]int{truncate: 1, guess: 64, solve: 256}
-
-// generating is the price of constraint generation, which features take: dozens of discounted solves.
-const generating = 1024
-
-// whyNotBudget is what WhyNot may spend unless it is to be thorough, in the same unit: some seconds. A
-// limit of time would make the result depend on the machine.
-const whyNotBudget = 1 << 28
-
 // WhyNot finds a small conflict in a goal set that a certificate proves to be empty, as Feasible returns
-// it. It leaves out what the certificate does not rest on, then the conditions with the smallest
-// multipliers, many at once, and in the end single ones, as long as Feasible still proves that there
-// is no reward. It stops where the context ends, and, unless it is thorough, where that takes long, as
-// in large models; the conflict is as small then as it has become.
+// it. It starts from what the certificate rests on and leaves out the conditions with the smallest
+// multipliers, many at once, and in the end single ones, as long as the rows of the states near the others
+// contradict one another; where they do not, it looks for a reward. Where neither comes of it, it also tries
+// conflicts without the condition in question. It stops where the context ends, and, unless it is
+// thorough, where that takes long; the conflict is as small then as it has become.
+//
+// Programs are those of some hundreds of states, whatever the size of the model, which counts only for the
+// checks: a few passes over it for each condition of the conflict.
 func WhyNot(ctx context.Context, g GoalSet, proof *Certificate, solver Solver, thorough bool) Conflict {
-	w := &whyNot{ctx: ctx, g: g, solver: solver, budget: whyNotBudget, proof: proof}
+	w := &whyNot{ctx: ctx, g: g, solver: solver, proof: proof}
+	w.budget = whyNotBudget + whyNotPasses*branchPrice*g.Model.NumBranches()
 	if thorough {
 		w.budget = math.MaxInt
 	}
@@ -73,15 +71,17 @@ func WhyNot(ctx context.Context, g GoalSet, proof *Certificate, solver Solver, t
 	for i := range g.Constraints {
 		w.kept = append(w.kept, condition(g.Model.NumStates()+i))
 	}
-	w.lighten(truncate)
-	w.lighten(guess)
-	w.lighten(solve)
-	w.settle()
-	if support := w.support(); w.proof == proof && len(support) < len(w.kept) {
+	support := w.support()
+	if !w.truncate(support) {
 		return w.conflict(support, nil, nil)
 	}
-	needed := w.leaveOut()
-	return w.conflict(w.kept, w.proof, needed)
+	if g.Features != nil { // programs with features are dense: the fewer conditions the better
+		w.lighten(w.truncate)
+	}
+	w.lighten(w.clashes)
+	w.leaveOut()
+	needed, _ := w.needed(math.MaxInt)
+	return w.better(needed)
 }
 
 // condition is a state of S_train that has choices, or the number of states plus the position of a
@@ -160,32 +160,6 @@ func (w *whyNot) support() []condition {
 	return support
 }
 
-// narrow finds out about some of the conditions kept, with the efforts given in turn and as far as there
-// is anything left to spend on it, and keeps only them when they clash.
-func (w *whyNot) narrow(conditions []condition, efforts ...effort) Verdict {
-	if w.budget <= 0 || w.ctx.Err() != nil {
-		return Undecided
-	}
-	conditions = slices.Sorted(slices.Values(conditions))
-	g := w.goals(conditions)
-	relevant := g.Relevant()
-	branches := w.branches(relevant)
-	w.budget -= branches
-	for _, e := range efforts {
-		if !w.spend(branches * w.price(e)) {
-			return Undecided
-		}
-		a := w.try(conditions, g, relevant, e)
-		if a.Verdict == No {
-			w.kept, w.proof = conditions, a.Certificate
-		}
-		if a.Verdict != Undecided {
-			return a.Verdict
-		}
-	}
-	return Undecided
-}
-
 // spend reports whether a cost can be afforded, and then does.
 func (w *whyNot) spend(cost int) bool {
 	if w.budget < cost || w.ctx.Err() != nil {
@@ -195,40 +169,35 @@ func (w *whyNot) spend(cost int) bool {
 	return true
 }
 
-// price is what an effort costs a branch.
-func (w *whyNot) price(e effort) int {
-	if e > truncate && w.g.Features != nil {
-		return generating
+// truncate keeps only some of the conditions where the multipliers at hand, without those of the others,
+// prove that they clash.
+func (w *whyNot) truncate(conditions []condition) bool {
+	if !w.spend(branchPrice * w.g.Model.NumBranches()) {
+		return false
 	}
-	return prices[e]
+	conditions = slices.Sorted(slices.Values(conditions))
+	g := w.goals(conditions)
+	c := w.truncated(conditions, g, g.Relevant())
+	if len(check.Check(g.Model, c)) > 0 {
+		return false
+	}
+	w.kept, w.proof = conditions, c
+	return true
 }
 
-// branches returns the number of branches of a set of states.
-func (w *whyNot) branches(set sparse.Bitset) int {
-	n := 0
-	for s := range set.All() {
-		n += len(w.g.Model.Successors(s))
+// clash keeps only some conditions where the rows of about so many states near them prove that they
+// clash. The verdict is that of area.clash.
+func (w *whyNot) clash(conditions []condition, states int) (*area, Verdict) {
+	conditions = slices.Sorted(slices.Values(conditions))
+	a := w.around(conditions, states)
+	if !w.spend(branchPrice * w.g.Model.NumBranches()) {
+		return a, Undecided
 	}
-	return n
-}
-
-// try proves what it can about a goal set with an effort.
-func (w *whyNot) try(conditions []condition, g GoalSet, relevant sparse.Bitset, e effort) (a Answer) {
-	var err error
-	switch e {
-	case truncate:
-		if c := w.truncated(conditions, g, relevant); len(check.Check(g.Model, c)) == 0 {
-			a.Verdict, a.Certificate = No, c
-		}
-	case guess:
-		a, err = Feasible(w.ctx, g, nil)
-	case solve:
-		a, err = Feasible(w.ctx, g, w.solver)
+	v := a.clash()
+	if v == No {
+		w.kept, w.proof = conditions, a.best.Certificate
 	}
-	if err != nil { // too large for the solver, or the end of the context
-		return Answer{}
-	}
-	return a
+	return a, v
 }
 
 // truncated returns what the proof says of some of the conditions kept, whose goal set is g.
@@ -258,106 +227,125 @@ func (w *whyNot) truncated(conditions []condition, g GoalSet, relevant sparse.Bi
 	return c
 }
 
-// lighten leaves out the conditions of the smallest multipliers, half of all at first, with one effort.
-func (w *whyNot) lighten(e effort) {
+// lighten leaves out the conditions of the smallest multipliers, half of all at first, as long as the others are
+// found to clash, and so kept.
+func (w *whyNot) lighten(found func(conditions []condition) bool) {
 	for size := len(w.support()) / 2; size > 0; {
-		if w.narrow(w.support()[size:], e) != No {
+		if found(w.support()[size:]) {
+			size = min(size, len(w.support())/2)
+		} else {
 			size /= 2
-			continue
-		}
-		if e != truncate { // there are other multipliers now
-			w.lighten(truncate)
-		}
-		size = min(size, len(w.support())/2)
-	}
-}
-
-// settle leaves out what the proof does not rest on, as long as the rest has a proof of its own.
-func (w *whyNot) settle() {
-	for {
-		if s := w.support(); len(s) == len(w.kept) || w.narrow(s, truncate, guess, solve) != No {
-			return
 		}
 	}
 }
 
-// leaveOut tries to do without each of the conditions. It returns those without which there is a reward.
-func (w *whyNot) leaveOut() (needed map[condition]bool) {
-	needed = make(map[condition]bool)
+// clashes is clash with many states, as lighten needs it.
+func (w *whyNot) clashes(conditions []condition) bool {
+	_, v := w.clash(conditions, manyStates)
+	return v == No
+}
+
+// leaveOut leaves out single conditions as long as the others clash.
+func (w *whyNot) leaveOut() {
 	for _, c := range w.support() {
 		place, ok := slices.BinarySearch(w.kept, c)
 		if !ok {
 			continue
 		}
-		rest := slices.Delete(slices.Clone(w.kept), place, place+1)
-		switch w.narrow(rest, truncate, guess, solve) {
-		case Yes:
-			needed[c] = true
-		case No:
-			w.settle()
-		case Undecided:
-			needed[c] = w.memberWithout(c, rest)
-		}
-	}
-	return needed
-}
-
-// memberWithout looks for a reward without one condition in smaller goal sets than that of the rest, in
-// which the policy is also followed from there on, and takes another choice in the state left out. Then
-// S_train is closed, so that the solver's rewards are members.
-func (w *whyNot) memberWithout(out condition, rest []condition) bool {
-	if int(out) >= w.g.Model.NumStates() {
-		return w.closedMember(rest, w.g.Policy)
-	}
-	lo, hi := w.g.Model.Choices(out)
-	for c := lo; c < hi; c++ {
-		policy := slices.Clone(w.g.Policy)
-		policy[out] = c
-		if c != w.g.Policy[out] && w.closedMember(rest, policy) {
-			return true
-		}
-	}
-	return false
-}
-
-func (w *whyNot) closedMember(conditions []condition, policy []uint32) bool {
-	if w.budget <= 0 {
-		return false
-	}
-	g := w.goals(conditions)
-	g.Policy = policy
-	if !w.follow(&g) {
-		return false
-	}
-	if !w.spend(w.branches(g.Relevant()) * w.price(solve)) {
-		return false
-	}
-	a, err := Feasible(w.ctx, g, w.solver)
-	return err == nil && a.Verdict == Yes
-}
-
-// follow adds to S_train what the policy visits from there, and reports whether it says what to do there.
-func (w *whyNot) follow(g *GoalSet) bool {
-	var queue []uint32
-	for s := range g.Train.All() {
-		queue = append(queue, s)
-	}
-	for i := 0; i < len(queue); i++ {
-		s := queue[i]
-		if !w.g.Train.Has(s) {
-			return false
-		}
-		if g.Model.Terminal(s) {
+		if _, v := w.clash(slices.Delete(slices.Clone(w.kept), place, place+1), fewStates); v != No {
 			continue
 		}
-		for _, t := range g.Model.Targets(g.Policy[s]) {
-			if !g.Train.Has(t) {
-				g.Train.Set(t)
-				queue = append(queue, t)
+		if support := w.support(); len(support) < len(w.kept) {
+			w.truncate(support)
+		}
+	}
+}
+
+// needed returns the conditions kept without which a reward was found, and leaves out those that turn out not to be
+// needed. It returns false where it gave up because of a number of others of which nothing is known.
+func (w *whyNot) needed(limit int) (needed map[condition]bool, ok bool) {
+	needed = make(map[condition]bool)
+	for again := true; again; {
+		again = false
+		open := 0
+		for _, c := range w.support() {
+			place, ok := slices.BinarySearch(w.kept, c)
+			if !ok || needed[c] {
+				continue
+			}
+			switch w.decide(slices.Delete(slices.Clone(w.kept), place, place+1)) {
+			case Yes:
+				needed[c] = true
+			case No:
+				again, open = again || open > 0, 0
+			default:
+				if open++; open >= limit {
+					return needed, false
+				}
 			}
 		}
 	}
-	return true
+	return needed, true
+}
+
+// decide finds out whether there is a reward for some of the conditions kept; if not, it keeps only these.
+func (w *whyNot) decide(conditions []condition) Verdict {
+	a, v := w.clash(conditions, fewStates)
+	if v == Yes && !a.search() {
+		v = Undecided
+	}
+	if v == Undecided && !a.whole {
+		if _, v = w.clash(conditions, manyStates); v == Yes {
+			v = Undecided
+		}
+	}
+	return v
+}
+
+// better returns the conflict kept, of which these conditions are known to be needed, or one near it, no
+// larger, of which less is open: each time it does without a condition that may not be needed.
+func (w *whyNot) better(needed map[condition]bool) Conflict {
+	best := w.conflict(w.kept, w.proof, needed)
+	pool := w.nearby()
+	kept, proof := w.kept, w.proof
+	for i, tries := 0, 1; i < len(kept) && best.Open > 0 && tries < mostConflicts; i++ {
+		place, ok := slices.BinarySearch(pool, kept[i])
+		if needed[kept[i]] || !ok {
+			continue
+		}
+		rest := slices.Delete(slices.Clone(pool), place, place+1)
+		if !w.clashes(rest) {
+			continue
+		}
+		tries++
+		w.lighten(w.clashes)
+		w.leaveOut()
+		if len(w.kept) <= len(kept) {
+			if found, ok := w.needed(best.Open); ok {
+				best = w.conflict(w.kept, w.proof, found)
+				pool, needed, kept, proof, i = rest, found, w.kept, w.proof, -1
+			}
+		}
+		w.kept, w.proof = kept, proof
+	}
+	return best
+}
+
+// nearby returns the conditions of the goal set about the states near those kept.
+func (w *whyNot) nearby() []condition {
+	near := w.around(w.kept, manyStates).near
+	var pool []condition
+	for s := range w.g.Train.All() {
+		if near.Has(s) && !w.g.Model.Terminal(s) {
+			pool = append(pool, s)
+		}
+	}
+	for i := range w.g.Constraints {
+		if !slices.ContainsFunc(w.g.Constraints[i].Terms, func(t check.Term) bool { return !near.Has(t.State) }) {
+			pool = append(pool, condition(w.g.Model.NumStates()+i))
+		}
+	}
+	return pool
 }
 
 // conflict describes what clashes, in the end.

@@ -124,7 +124,7 @@ func TestWhyNotWithoutSolver(t *testing.T) {
 		t.Fatal(a.Verdict, err)
 	}
 	c := lp.WhyNot(context.Background(), g, a.Certificate, refusing{}, false)
-	if c.Proof == nil || c.Open > 1 || len(c.Pairs) != 1 || !slices.Equal(c.Constraints, []int{0, 1}) {
+	if c.Proof == nil || c.Open != 3 || len(c.Pairs) != 1 || !slices.Equal(c.Constraints, []int{0, 1}) {
 		t.Errorf("%+v", c)
 	}
 	c = lp.WhyNot(context.Background(), g, a.Certificate, interior.Solver{}, false)

@@ -57,13 +57,17 @@ func newConflictReport(g lp.GoalSet, c lp.Conflict, conditions []condition) *con
 }
 
 func (r *conflictReport) write(w io.Writer) {
+	these := "these"
+	if r.Size > conflictShown {
+		these = fmt.Sprintf("these %d", r.Size)
+	}
 	switch {
 	case r.Irreducible:
-		fmt.Fprintf(w, "conflict   there is no reward for these, but one as soon as any of them is left out (proved)\n")
+		fmt.Fprintf(w, "conflict   there is no reward for %s, but one as soon as any of them is left out (proved)\n", these)
 	case r.Proved:
-		fmt.Fprintf(w, "conflict   there is no reward for these (proved); of %d it is not known whether they are needed\n", r.Open)
+		fmt.Fprintf(w, "conflict   there is no reward for %s (proved); of %d of them it is not known whether they are needed\n", these, r.Open)
 	default:
-		fmt.Fprintf(w, "conflict   the proof rests on these; fewer may do (--thorough takes the time to find out)\n")
+		fmt.Fprintf(w, "conflict   the proof rests on %s; fewer may do (--thorough takes the time to find out)\n", these)
 	}
 	shown := 0
 	show := func(format string, args ...any) {
@@ -82,6 +86,6 @@ func (r *conflictReport) write(w io.Writer) {
 		show("in %s, training takes %s%s", p.State, p.Taken, against)
 	}
 	if r.Size > conflictShown {
-		fmt.Fprintf(w, "           and %d more\n", r.Size-conflictShown)
+		fmt.Fprintf(w, "           and %d more (--json lists them)\n", r.Size-conflictShown)
 	}
 }
