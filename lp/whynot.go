@@ -46,14 +46,17 @@ const (
 	featuredPrice = 16
 	// mostConflicts is how many conflicts WhyNot looks at while it is not known whether they are irreducible.
 	mostConflicts = 16
+	// mostAlone is how many conditions are tried alone.
+	mostAlone = 128
 )
 
 // WhyNot finds a small conflict in a goal set that a certificate proves to be empty, as Feasible returns
-// it. It starts from what the certificate rests on and leaves out the conditions with the smallest
-// multipliers, many at once, and in the end single ones, as long as the rows of the states near the others
-// contradict one another; where they do not, it looks for a reward. Where neither comes of it, it also tries
-// conflicts without the condition in question. It stops where the context ends, and, unless it is
-// thorough, where that takes long; the conflict is as small then as it has become.
+// it. Where the certificate rests on no constraints, it tries single conditions. Else it starts from all
+// that the certificate rests on and leaves out the conditions with the smallest multipliers, many at once,
+// and in the end single ones, as long as the rows of the states near the others contradict one another;
+// where they do not, it looks for a reward. Where neither comes of it, it also tries conflicts without the
+// condition in question. It stops where the context ends, and, unless it is thorough, where that takes
+// long; the conflict is as small then as it has become.
 //
 // Programs are those of some hundreds of states, whatever the size of the model, which counts only for the
 // checks: a few passes over it for each condition of the conflict.
@@ -74,6 +77,10 @@ func WhyNot(ctx context.Context, g GoalSet, proof *Certificate, solver Solver, t
 	support := w.support()
 	if !w.truncate(support) {
 		return w.conflict(support, nil, nil)
+	}
+	if w.alone(support) {
+		needed, _ := w.needed(math.MaxInt)
+		return w.conflict(w.kept, w.proof, needed)
 	}
 	if g.Features != nil { // programs with features are dense: the fewer conditions the better
 		w.lighten(w.truncate)
@@ -237,6 +244,20 @@ func (w *whyNot) lighten(found func(conditions []condition) bool) {
 			size /= 2
 		}
 	}
+}
+
+// alone keeps one pair of S_train that no reward meets, if there is one among those of the greatest
+// multipliers. Where constraints take part in the conflict there hardly is, and it does not look.
+func (w *whyNot) alone(support []condition) bool {
+	if slices.ContainsFunc(support, func(c condition) bool { return int(c) >= w.g.Model.NumStates() }) {
+		return false
+	}
+	for _, c := range slices.Backward(support[max(0, len(support)-mostAlone):]) {
+		if _, v := w.clash([]condition{c}, fewStates); v == No {
+			return true
+		}
+	}
+	return false
 }
 
 // clashes is clash with many states, as lighten needs it.
