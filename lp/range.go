@@ -437,7 +437,7 @@ func (g *generation) maximise(q quantity) (optimum, error) {
 			break
 		}
 		r := corner
-		if !atCorner {
+		if !atCorner || r.x == nil {
 			r = g.centerAbove(cost, o)
 			if r.x == nil || r.value < -emptyTolerance {
 				if o.theta == nil && r.y != nil {

@@ -10,6 +10,7 @@ import (
 	"offswitch/lp"
 	"offswitch/lp/check"
 	"offswitch/lp/interior"
+	"offswitch/sparse"
 )
 
 // proved fails unless what proves an extreme is accepted.
@@ -159,5 +160,48 @@ func TestLargestMarginAgainstTheWholeSystem(t *testing.T) {
 	t.Logf("%d margins known to 1e-3, %d not; %d above that", close, wide, some)
 	if close < 5*wide || some < 15 {
 		t.Errorf("%d margins known to 1e-3, %d not; %d above that", close, wide, some)
+	}
+}
+
+// A goal set on which the program of the cuts is once not solved for the best that they allow.
+func TestLargestMarginWhereACornerIsNotFound(t *testing.T) {
+	t.Parallel()
+	b := sparse.NewBuilder(5)
+	branches := func(p float64, s, u uint32) []sparse.Branch {
+		return []sparse.Branch{{Target: s, Probability: p}, {Target: u, Probability: 1 - p}}
+	}
+	b.AddChoice(1, "", branches(.5, 3, 4)...)
+	b.AddChoice(1, "", sparse.Branch{Target: 1, Probability: 1})
+	b.AddChoice(1, "", branches(.25, 0, 1)...)
+	b.AddChoice(2, "", branches(.75, 0, 4)...)
+	b.AddChoice(2, "", sparse.Branch{Target: 1, Probability: 1})
+	b.AddChoice(4, "", sparse.Branch{Target: 2, Probability: 1})
+	b.Label("A", 1)
+	b.Label("B", 0, 1, 4)
+	m, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	none := uint32(sparse.None)
+	g := lp.GoalSet{Model: m, Discount: 0.6180339887498949, Train: sparse.NewBitset(5), Policy: []uint32{none, 1, none, none, none}, Margin: 1e-15}
+	for _, s := range []uint32{0, 1, 3} {
+		g.Train.Set(s)
+	}
+	constrain(t, &g, "2*r[#4] <= 0.9")
+	constrain(t, &g, "2*r[#2] + 2*r[#1] <= 0")
+	for _, name := range []string{"A", "B", "#3"} {
+		f, err := lp.ParseFeature(m, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.Features = append(g.Features, f)
+	}
+	a, e, err := lp.LargestMargin(context.Background(), g, interior.Solver{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	proved(t, g, e)
+	if a.Verdict == lp.Yes || e.Value > 0 {
+		t.Errorf("%v: margin %v, but there is none", a.Verdict, e.Value)
 	}
 }
