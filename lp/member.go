@@ -16,8 +16,8 @@ import (
 // passes when its gap exceeds the margin by more than the error bound; when the margin is 0 also
 // when its distribution is that of the taken choice, or when it is proved to be an exact tie (see
 // package check). Pairs that stay open make the answer a Tie, which is proved as well: the margin is
-// missed by Tolerance at most, some 1e-9 of the greatest value. Up to check.ExactBranches branches,
-// little stays open: all the precision there is is tried.
+// missed by Tolerance at most, some 1e-9 of the greatest value. Up to check.ExactBranches branches
+// values are found as closely as float64 can hold them, which leaves little open but at discounts very near 1.
 //
 // The error is that of a goal set that is not well-formed, a reward that is not finite, or the end of
 // the context. It takes about 60 bytes a state, and the time of one solve and two or three sweeps.

@@ -65,7 +65,11 @@ func (r *reward) breaks(g *GoalSet, states []uint32) string {
 			inside = x.Cmp(least) >= 0 && x.Cmp(greatest) <= 0
 		}
 		if !inside {
-			return fmt.Sprintf("the reward %v of state %s is not in [%v,%v]", r.values[s], g.Model.StateName(s), lower, upper)
+			why := fmt.Sprintf("the reward %v of state %s is not in [%v,%v]", r.values[s], g.Model.StateName(s), lower, upper)
+			if greatest := slices.Max(r.values); lower == 0 && upper > 0 && slices.Min(r.values) >= 0 {
+				why += fmt.Sprintf("; all rewards divided by %v are, and choices compare as before", greatest/upper)
+			}
+			return why
 		}
 		if ties != nil && ties[s] != s && !r.same(s, ties[s]) {
 			return fmt.Sprintf("states %s and %s have different rewards, but a constraint names a label that ties them, or they have the same features",

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strconv"
 
@@ -25,7 +26,7 @@ type extremeOptions struct {
 func (o *extremeOptions) register(c *cobra.Command, margin *float64) {
 	c.Flags().StringSliceVar(&o.features, "features", nil, "`NAMES` of labels and states that rewards depend on alone, with commas between, quoted where they have any; states that have none of them get 0")
 	c.Flags().StringArrayVar(&o.ranges, "range", nil, "find the least and the greatest reward of `STATE|LABEL`, may be repeated")
-	c.Flags().StringVar(&o.proofs, "proofs", "", "write what proves margins and ranges to files in `DIR`")
+	c.Flags().StringVar(&o.proofs, "proofs", "", "write what proves margins and ranges to files in `DIR`, which is made where it is missing")
 	f := c.Flags().Lookup("margin")
 	f.Value = marginValue{margin, &o.maxMargin}
 	f.Usage += ", or max to find the greatest margin there is"
@@ -83,6 +84,14 @@ func (o *extremeOptions) depend(g *lp.GoalSet) error {
 		g.Features = append(g.Features, f)
 	}
 	return nil
+}
+
+// prepare makes the directory of the proofs, before anything long.
+func (o *extremeOptions) prepare() error {
+	if o.proofs == "" {
+		return nil
+	}
+	return os.MkdirAll(o.proofs, 0o777)
 }
 
 // asked reports whether the flags ask for any extreme.

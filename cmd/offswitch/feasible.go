@@ -53,6 +53,9 @@ training that clash. 3: undecided.`,
 			if err != nil {
 				return err
 			}
+			if err := o.extremes.prepare(); err != nil {
+				return err
+			}
 			r := &goalSetReport{Schema: "offswitch.feasible/1", Features: o.extremes.features}
 			for _, x := range conditions {
 				r.Where = append(r.Where, x.text)
