@@ -11,7 +11,7 @@ import (
 	"offswitch/lp"
 	"offswitch/lp/check"
 	"offswitch/lp/interior"
-	"offswitch/sparse"
+	"offswitch/lp/lptest"
 )
 
 // conflictOf finds a conflict in an empty goal set, and says how long that took.
@@ -56,19 +56,7 @@ func TestConflicts(t *testing.T) {
 // withoutCondition solves the whole system of all conditions but one.
 func withoutCondition(tb testing.TB, g lp.GoalSet, c lp.Conflict, out int) lp.Result {
 	tb.Helper()
-	rest := g
-	rest.Train, rest.Constraints = sparse.NewBitset(g.Model.NumStates()), nil
-	for i, p := range c.Pairs {
-		if i != out {
-			rest.Train.Set(p.State)
-		}
-	}
-	for i, k := range c.Constraints {
-		if len(c.Pairs)+i != out {
-			rest.Constraints = append(rest.Constraints, g.Constraints[k])
-		}
-	}
-	e, err := lp.Encode(rest)
+	e, err := lp.Encode(lptest.Without(g, c, out))
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -49,8 +49,7 @@ const (
 // around returns the area of about so many states near some conditions, with all states that they name.
 func (w *whyNot) around(conditions []condition, states int) *area {
 	g := w.goals(conditions)
-	a := &area{feasibility: &feasibility{judge: newJudge(g, check.Feasible), ctx: w.ctx, solver: w.solver}, of: w}
-	a.best = a.answer
+	a := &area{feasibility: newFeasibility(w.ctx, g, w.solver), of: w}
 	a.near = g.Train.Clone()
 	for i := range g.Constraints {
 		for _, t := range g.Constraints[i].Terms {

@@ -36,8 +36,7 @@ func Feasible(ctx context.Context, g GoalSet, solver Solver) (Answer, error) {
 	if err := g.validate(); err != nil {
 		return Answer{}, err
 	}
-	f := &feasibility{judge: newJudge(g, check.Feasible), ctx: ctx, solver: solver}
-	f.best = f.answer
+	f := newFeasibility(ctx, g, solver)
 	err := f.run()
 	return f.best, err
 }
@@ -48,6 +47,13 @@ type feasibility struct {
 	solver Solver
 	best   Answer
 	e      *Encoding // nil until the solver is needed
+}
+
+// newFeasibility returns a goal set, known to be well-formed, of which nothing is decided.
+func newFeasibility(ctx context.Context, g GoalSet, solver Solver) *feasibility {
+	f := &feasibility{judge: newJudge(g, check.Feasible), ctx: ctx, solver: solver}
+	f.best = f.answer
+	return f
 }
 
 func (f *feasibility) run() error {

@@ -183,8 +183,7 @@ func (x *extremes) plain() float64 {
 func (x *extremes) solve() (Answer, Extreme, error) {
 	e := unknownExtreme()
 	if x.system == nil {
-		f := &feasibility{judge: newJudge(x.g, check.Feasible), ctx: x.ctx, solver: x.solver}
-		f.best = f.answer
+		f := newFeasibility(x.ctx, x.g, x.solver)
 		if err := f.run(); err != nil {
 			return f.best, e, err
 		}
@@ -286,8 +285,7 @@ func (x *extremes) leeways() func(yield func(float64) bool) {
 func (x *extremes) generate() (Answer, Extreme, error) {
 	e := unknownExtreme()
 	if x.cuts == nil {
-		f := &feasibility{judge: newJudge(x.g, check.Feasible), ctx: x.ctx, solver: x.solver}
-		f.best = f.answer
+		f := newFeasibility(x.ctx, x.g, x.solver)
 		if err := f.constants(); err != nil {
 			return f.best, e, err
 		}

@@ -14,24 +14,6 @@ import (
 	"offswitch/sparse"
 )
 
-// reduced returns the goal set of a conflict's conditions, all but the one at position out: pairs come
-// first.
-func reduced(g lp.GoalSet, c lp.Conflict, out int) lp.GoalSet {
-	r := g
-	r.Train, r.Constraints = sparse.NewBitset(g.Model.NumStates()), nil
-	for i, p := range c.Pairs {
-		if i != out {
-			r.Train.Set(p.State)
-		}
-	}
-	for i, k := range c.Constraints {
-		if len(c.Pairs)+i != out {
-			r.Constraints = append(r.Constraints, g.Constraints[k])
-		}
-	}
-	return r
-}
-
 // empty returns random goal sets that are proved to be empty.
 func empty(t *testing.T, rng *rand.Rand) (lp.GoalSet, *lp.Certificate) {
 	t.Helper()
@@ -55,7 +37,7 @@ func TestWhyNot(t *testing.T) {
 		if c.Proof == nil || conditions == 0 {
 			t.Fatalf("%+v", c)
 		}
-		r := reduced(g, c, -1)
+		r := lptest.Without(g, c, -1)
 		accepted(t, g.Model, c.Proof)
 		train := slices.DeleteFunc(slices.Clone(c.Proof.Question.Train), g.Model.Terminal)
 		if c.Proof.Kind != check.Infeasible || len(train) != len(c.Pairs) || len(c.Proof.Question.Constraints) != len(c.Constraints) {
@@ -81,7 +63,7 @@ func TestWhyNot(t *testing.T) {
 		irreducible++
 		needed += conditions
 		for out := range conditions {
-			r := reduced(g, c, out)
+			r := lptest.Without(g, c, out)
 			a, err := lp.Feasible(context.Background(), r, interior.Solver{})
 			if err != nil || a.Verdict == lp.No {
 				t.Fatalf("without condition %d of %+v: %v, %v", out, c, a.Verdict, err)

@@ -204,3 +204,21 @@ func Rationals(x []float64) []*big.Rat {
 	}
 	return out
 }
+
+// Without returns the goal set of the conditions of a conflict in g, all but the one at position out: pairs
+// come first, and -1 leaves none out.
+func Without(g lp.GoalSet, c lp.Conflict, out int) lp.GoalSet {
+	r := g
+	r.Train, r.Constraints = sparse.NewBitset(g.Model.NumStates()), nil
+	for i, p := range c.Pairs {
+		if i != out {
+			r.Train.Set(p.State)
+		}
+	}
+	for i, k := range c.Constraints {
+		if len(c.Pairs)+i != out {
+			r.Constraints = append(r.Constraints, g.Constraints[k])
+		}
+	}
+	return r
+}
