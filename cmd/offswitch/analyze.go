@@ -23,6 +23,9 @@ type analyzeOptions struct {
 	states    string
 	critical  []string
 	precision float64
+	plot      string
+	stateMap  string
+	axes      []string
 }
 
 func newAnalyze(s *session) *cobra.Command {
@@ -37,7 +40,11 @@ at every discount if several are given.
 
 Where moves are a matter of chance the number of states that make it pay is found between two proved bounds,
 which come closer until --width is reached, or as far as possible with --exact. When interrupted or
-out of time (--time-limit) it prints the bounds so far, which hold all the same.`,
+out of time (--time-limit) it prints the bounds so far, which hold all the same.
+
+--plot draws the bounds of both counts at several discounts, as bands, on a scale of log(1+n). --map draws the
+reachable states of a model whose states are named by variables, such as (x=0,y=3); where several states share
+a place it shows the one that counts most.`,
 		Example: "  go run ./cmd/offswitch analyze testdata/coinrun.umb --discount 0.9,0.99,0.999",
 		Args:    arguments("MODEL"),
 		RunE:    func(c *cobra.Command, args []string) error { return o.run(c.Context(), s, args[0]) },
@@ -51,6 +58,9 @@ out of time (--time-limit) it prints the bounds so far, which hold all the same.
 	c.Flags().StringVar(&o.states, "states", "", "write what is known of each reachable state to `FILE.csv` or FILE.npy")
 	c.Flags().StringArrayVar(&o.critical, "critical", nil, "`LABEL` or state whose critical discount to bound, may be repeated")
 	c.Flags().Float64Var(&o.precision, "precision", 1e-6, "how close the bounds of critical discounts are to be")
+	c.Flags().StringVar(&o.plot, "plot", "", "draw the counts at several discounts, to `FILE.svg`, .png or .pdf")
+	c.Flags().StringVar(&o.stateMap, "map", "", "draw which reachable states count, at one discount, to `FILE.svg`, .png or .pdf")
+	c.Flags().StringSliceVar(&o.axes, "axes", []string{"x", "y"}, "integer variables `X,Y` that place the states on the map")
 	c.MarkFlagsMutuallyExclusive("width", "exact")
 	return c
 }
@@ -74,14 +84,26 @@ func (o *analyzeOptions) check() error {
 	if o.states != "" && !strings.HasSuffix(o.states, ".csv") && !strings.HasSuffix(o.states, ".npy") {
 		return fmt.Errorf("--states %s: want a name that ends in .csv or .npy", o.states)
 	}
-	return nil
+	if len(o.axes) != 2 {
+		return fmt.Errorf("--axes %s: want two variables", strings.Join(o.axes, ","))
+	}
+	if o.plot != "" && len(o.discounts) < 2 {
+		return fmt.Errorf("--plot: want several discounts (--discount 0.9,0.99,0.999)")
+	}
+	if o.stateMap != "" && len(o.discounts) > 1 {
+		return fmt.Errorf("--map: want one discount")
+	}
+	if err := checkPicture("--plot", o.plot); err != nil {
+		return err
+	}
+	return checkPicture("--map", o.stateMap)
 }
 
 func (o *analyzeOptions) run(ctx context.Context, s *session, path string) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	if err := apart([]string{o.states}, []string{path, o.policy}); err != nil {
+	if err := apart([]string{o.states, o.plot, o.stateMap}, []string{path, o.policy}); err != nil {
 		return err
 	}
 	o.discount = o.discounts[0]
@@ -100,6 +122,12 @@ func (o *analyzeOptions) run(ctx context.Context, s *session, path string) error
 	if err != nil {
 		return err
 	}
+	var axes [2]axis
+	if o.stateMap != "" {
+		if axes, err = findAxes(q.Model, o.axes); err != nil {
+			return err
+		}
+	}
 	r := &analysisAnswer{session: s, terminals: terminals, many: len(o.discounts) > 1}
 	keep := func(analyses []*offswitch.Analysis) {
 		known := *r
@@ -115,10 +143,8 @@ func (o *analyzeOptions) run(ctx context.Context, s *session, path string) error
 		return err
 	}
 	r.critical = r.analyses[0].Setting.Critical(ctx, asked, o.precision)
-	if o.states != "" {
-		if err := s.whole(func() error { return o.writeStates(r.analyses) }); err != nil {
-			return err
-		}
+	if err := s.whole(func() error { return o.writeFiles(r.analyses, axes) }); err != nil {
+		return err
 	}
 	s.code = r.code()
 	return s.answer(o.json, r.report(), func(w io.Writer) error { return r.print(w, false) })
@@ -135,6 +161,32 @@ func (o *analyzeOptions) askedStates(m *sparse.MDP) ([]uint32, error) {
 		states = append(states, some...)
 	}
 	return states, nil
+}
+
+// writeFiles writes what is asked for beside the answer.
+func (o *analyzeOptions) writeFiles(analyses []*offswitch.Analysis, axes [2]axis) error {
+	if o.states != "" {
+		if err := o.writeStates(analyses); err != nil {
+			return err
+		}
+	}
+	if o.plot != "" {
+		p, err := plotCounts(analyses)
+		if err != nil {
+			return err
+		}
+		if err := p.save(o.plot); err != nil {
+			return err
+		}
+	}
+	if o.stateMap != "" {
+		p, err := drawMap(analyses[0], axes)
+		if err != nil {
+			return err
+		}
+		return p.save(o.stateMap)
+	}
+	return nil
 }
 
 func (o *analyzeOptions) writeStates(analyses []*offswitch.Analysis) error {
