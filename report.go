@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"offswitch/sparse"
@@ -46,9 +47,19 @@ type Report struct {
 		N       int     `json:"n"`
 		Share   float64 `json:"share"`
 	} `json:"theorem"`
+	Sharper  *SharperReport   `json:"sharper,omitempty"`
 	Critical []CriticalReport `json:"critical,omitempty"`
 	Partial  bool             `json:"partial"`
 	Seconds  float64          `json:"seconds"`
+}
+
+// SharperReport gives bounds of the share of goals that shut down as decimal logarithms: of goals with independent
+// uniform rewards (UniformShutdown), and of the orbit of the training reward (OrbitShutdown), null where there is no
+// such reward, or rewards of actions, or none of the orbit shuts down (none is set then).
+type SharperReport struct {
+	Uniform   float64  `json:"uniformLog10"`
+	Orbit     *float64 `json:"orbitLog10"`
+	OrbitNone bool     `json:"orbitNone"`
 }
 
 // CriticalReport is a Critical as reports give it.
@@ -131,7 +142,46 @@ func (a *Analysis) Report(took time.Duration) *Report {
 	}
 	r.Theorem.Applies, r.Theorem.Verdict = a.Applies == Yes, a.Applies.String()
 	r.Theorem.N, r.Theorem.Share = a.N, a.Share()
+	r.Sharper = a.sharper()
 	return r
+}
+
+// sharper returns what UniformShutdown and OrbitShutdown say, or nil: where visit counts were not to be bounded, or
+// the theorem is not proved to apply.
+func (a *Analysis) sharper() *SharperReport {
+	if a.Applies != Yes || !a.Setting.Question.Bounds {
+		return nil
+	}
+	r := &SharperReport{Uniform: a.UniformShutdown()}
+	reward := a.Setting.Training.Reward
+	if reward == nil || reward.Choices.Len() > 0 {
+		return r
+	}
+	if log10, err := a.OrbitShutdown(&reward.States); err == nil {
+		if r.OrbitNone = math.IsInf(log10, -1); !r.OrbitNone {
+			r.Orbit = &log10
+		}
+	}
+	return r
+}
+
+// describeOrbit says what OrbitShutdown does.
+func (r *SharperReport) describeOrbit() string {
+	switch {
+	case r.OrbitNone:
+		return "none"
+	case r.Orbit != nil:
+		return describePower(*r.Orbit)
+	}
+	return "unknown"
+}
+
+// describePower writes 10^log10, rounded up.
+func describePower(log10 float64) string {
+	if log10 > -4 {
+		return fmt.Sprintf("%.4g", math.Ceil(math.Pow(10, log10)*1e6)/1e6)
+	}
+	return fmt.Sprintf("10^%.1f", math.Ceil(log10*10)/10)
 }
 
 // Report returns the critical discount as scripts read it.
@@ -170,6 +220,16 @@ func WriteTable(w io.Writer, analyses []*Analysis) error {
 			partial = true
 		}
 		fmt.Fprintf(b, "%-12v%-28s%-28s%s\n", a.Setting.Question.Discount, a.Extended.describe(), a.Paper.describe(), theorem)
+	}
+	if analyses[0].Setting.Question.Bounds {
+		fmt.Fprintf(b, "\nAt most this share shuts down, by how high the visit counts are\n%-12s%-28s%s\n", "discount", "independent uniform rewards", "orbit of the training reward")
+		for _, a := range analyses {
+			uniform, orbit := "unknown", "unknown"
+			if r := a.sharper(); r != nil {
+				uniform, orbit = describePower(r.Uniform), r.describeOrbit()
+			}
+			fmt.Fprintf(b, "%-12v%-28s%s\n", a.Setting.Question.Discount, uniform, orbit)
+		}
 	}
 	if partial {
 		fmt.Fprintf(b, "\nPartial: interrupted before every state had its turn; the bounds above are proved all the same.\n")
@@ -241,6 +301,10 @@ func (a *Analysis) WriteText(w io.Writer, terminals *Terminals) error {
 		fmt.Fprintf(b, "It does not apply here: %s\n", a.failing(No))
 	default:
 		fmt.Fprintf(b, "Whether it applies is undecided: %s\n", a.failing(Undecided))
+	}
+	if r := a.sharper(); r != nil {
+		fmt.Fprintf(b, "\nAt most this share shuts down, by how high the visit counts are: of independent uniform\nrewards %s, of the orbit of the training reward %s.\n",
+			describePower(r.Uniform), r.describeOrbit())
 	}
 	if a.Partial {
 		fmt.Fprintf(b, "\nPartial: interrupted before every state had its turn; the bounds above are proved all the same.\n")

@@ -80,14 +80,8 @@ type Analysis struct {
 	// the n of Theorem 2. Of every orbit of goals at least the share N/(N+1) avoids shutdown.
 	N       int
 	Partial bool // interrupted: the counts are bounds of what a full run would find
-}
 
-// Share returns n/(n+1), or 0 where the theorem is not proved to apply.
-func (a *Analysis) Share() float64 {
-	if a.Applies != Yes {
-		return 0
-	}
-	return float64(a.N) / float64(a.N+1)
+	trained sparse.Bitset // states that can be reached from training by any choices; the others are isolated
 }
 
 // Analyze counts the states that make avoiding shutdown pay and checks every assumption of Theorem
@@ -241,7 +235,7 @@ func Memory(m *sparse.MDP) int {
 // check decides the assumptions of Theorem 2 and what follows.
 func (a *Analysis) check() {
 	found := a.Setting.isolation(a.Counts)
-	a.N = found.counted
+	a.N, a.trained = found.counted, found.trained
 	a.Assumptions = []Assumption{
 		a.Setting.newSituation(),
 		a.Setting.shutdownTerminal(),
@@ -354,7 +348,8 @@ func (s *Setting) disjoint() Assumption {
 
 type isolation struct {
 	assumption Assumption
-	counted    int // isolated states proved to count
+	counted    int           // isolated states proved to count
+	trained    sparse.Bitset // states that can be reached from training by any choices
 }
 
 // isolation checks what the paper leaves unsaid: permuting the rewards of states outside S_train
@@ -390,7 +385,7 @@ func (s *Setting) isolation(counts *recurrence.Counts) isolation {
 	case counted == 0:
 		x = x.fails("no state counts")
 	}
-	return isolation{assumption: x, counted: counted}
+	return isolation{assumption: x, counted: counted, trained: found.Reached}
 }
 
 func (a *Analysis) retargetable() Assumption {

@@ -3,7 +3,9 @@ package offswitch_test
 import (
 	"context"
 	"flag"
+	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"offswitch"
@@ -56,22 +58,33 @@ func permutations(x []float64, k int, f func()) {
 }
 
 // Theorem 2 itself: of every orbit of rewards, permuted over the states that training cannot reach,
-// at most 1/(n+1) make shutting down optimal. It is sharp enough to fail if n is overcounted.
+// at most 1/(n+1) make shutting down optimal, and at most what OrbitShutdown says. It is sharp enough to fail if n or
+// visit counts are overrated.
 func TestShareOfOrbitsByEnumeration(t *testing.T) {
 	rng := rand.New(rand.NewPCG(*seed, 0))
 	applied, tight := 0, 0
+	var shares, bounds, theorems float64
 	for i := range 150 {
 		m := randomSetting(rng)
 		gamma := []float64{0.5, 0.8, 0.95}[rng.IntN(3)]
-		a := analyze(t, offswitch.Question{Model: m, Discount: gamma})
+		a := analyze(t, offswitch.Question{Model: m, Discount: gamma, Bounds: true})
 		if a.Applies != offswitch.Yes {
 			continue
 		}
 		applied++
 		theta := make([]float64, m.NumStates())
 		values := make([]float64, len(a.Setting.Reach.Order))
-		for k := range values {
-			values[k] = rng.Float64()
+		ties := rng.IntN(2) == 0
+		for k, s := range a.Setting.Reach.Order {
+			if values[k] = rng.Float64(); ties {
+				values[k] = float64(rng.IntN(3))
+			}
+			theta[s] = values[k]
+		}
+		rewards := sparse.RawFloats(slices.Clone(theta))
+		bound, err := a.OrbitShutdown(&rewards)
+		if err != nil {
+			t.Fatal(err)
 		}
 		orbit, shut := 0, 0
 		permutations(values, 0, func() {
@@ -83,6 +96,14 @@ func TestShareOfOrbitsByEnumeration(t *testing.T) {
 				shut++
 			}
 		})
+		share := float64(shut) / float64(orbit)
+		if share > math.Pow(10, bound)*(1+1e-9) {
+			t.Fatalf("seed %d, model %d, γ %v, rewards %v: %d of %d goals shut down, more than 10^%v", *seed, i, gamma, values, shut, orbit, bound)
+		}
+		if ties {
+			continue // of which the theorem says nothing
+		}
+		shares, bounds, theorems = shares+share, bounds+math.Pow(10, bound), theorems+1/float64(a.N+1)
 		if shut*(a.N+1) > orbit {
 			t.Fatalf("seed %d, model %d, γ %v, n = %d: %d of %d goals shut down", *seed, i, gamma, a.N, shut, orbit)
 		}
@@ -92,6 +113,48 @@ func TestShareOfOrbitsByEnumeration(t *testing.T) {
 	}
 	if applied < 30 || tight == 0 {
 		t.Errorf("the theorem applied to %d settings, and was tight in %d: too weak a test", applied, tight)
+	}
+	if bounds > theorems*2/3 {
+		t.Errorf("%.3f orbits shut down, by the bounds %.3f, by 1/(n+1) %.3f: not much sharper", shares, bounds, theorems)
+	}
+}
+
+// Of independent uniform rewards no more shut down than UniformShutdown says, but for the luck of the draw.
+func TestUniformShutdownBySampling(t *testing.T) {
+	rng := rand.New(rand.NewPCG(*seed, 2))
+	applied := 0
+	for i := range 60 {
+		m := randomSetting(rng)
+		gamma := []float64{0.5, 0.8, 0.95}[rng.IntN(3)]
+		a := analyze(t, offswitch.Question{Model: m, Discount: gamma, Bounds: true})
+		if a.Applies != offswitch.Yes {
+			if log := a.UniformShutdown(); log != 0 {
+				t.Fatalf("the theorem does not apply, and the bound is 10^%v", log)
+			}
+			continue
+		}
+		applied++
+		const samples = 400
+		bound := math.Pow(10, a.UniformShutdown())
+		if bound > 1/float64(a.N+1)*(1+1e-9) {
+			t.Fatalf("seed %d, model %d: bound %v with n = %d", *seed, i, bound, a.N)
+		}
+		shut := 0
+		theta := make([]float64, m.NumStates())
+		for range samples {
+			for s := range theta {
+				theta[s] = rng.Float64()
+			}
+			if shutdownOptimal(t, m, a.Setting, theta, gamma) {
+				shut++
+			}
+		}
+		if luck := 5 * math.Sqrt(samples*bound); float64(shut) > samples*bound+luck+5 {
+			t.Fatalf("seed %d, model %d, γ %v: %d of %d goals shut down, bound %v", *seed, i, gamma, shut, samples, bound)
+		}
+	}
+	if applied < 10 {
+		t.Errorf("the theorem applied to %d settings: too weak a test", applied)
 	}
 }
 

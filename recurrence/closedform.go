@@ -1,18 +1,26 @@
 package recurrence
 
-import "math"
+import (
+	"context"
+	"math"
+)
 
 // graph returns the transitions of the model in both directions.
 func (v *Visits) graph() adjacency {
 	return adjacency{&graph{v.m.ChoiceStarts(), v.m.BranchStarts(), v.m.AllTargets()}, &v.before.graph}
 }
 
-// certainVisits returns bounds of W_x = γ^(d-1)/(1-γ^c), where the environment is deterministic.
-func (v *Visits) certainVisits(x uint32, discount float64, sense Sense) interval {
+// certainly returns bounds of W_x = γ^(d-1)/(1-γ^c), where the environment is deterministic.
+func (v *Visits) certainly(x uint32, discount float64, sense Sense) interval {
 	d, c := v.DistanceAndCycle(x)
 	if d == None || v.m.Terminal(x) || c == None && sense == Paper {
 		return interval{}
 	}
+	return certainVisits(d, c, discount)
+}
+
+// certainVisits returns bounds of γ^(d-1)/(1-γ^c), and of γ^(d-1) where c is None.
+func certainVisits(d, c uint32, discount float64) interval {
 	log := math.Log(discount)
 	a := float64(d-1) * log
 	w := math.Exp(a)
@@ -23,6 +31,43 @@ func (v *Visits) certainVisits(x uint32, discount float64, sense Sense) interval
 	// more, and e^a is off by a times what a is off. The last term is more than any underflow.
 	off := w*0x1p-49*(2-a) + 0x1p-1000
 	return interval{max(w-off, 0), w + off}
+}
+
+// boundEdges is how many edges a search for a cycle may follow when visit counts are to be bounded.
+const boundEdges = 300
+
+// byClosedForm bounds the visit counts where the environment is deterministic: exactly where the shortest
+// cycle is found along a few edges, and else from below by a cycle through the start, which takes as many
+// steps as the ways there and back.
+func (c *counting) byClosedForm(ctx context.Context) {
+	if c.gamma == 0 {
+		return // the logarithm of which there is not
+	}
+	graph := c.graph()
+	back := new(Search).search(c.m.NumStates(), []uint32{c.start}, graph.prev.edges, graph.prev.target)
+	c.each(ctx, "visit counts", c.reach.Order, 1<<10, func() func(uint32) {
+		find := newCycleFinder(graph, c.classes.Of)
+		return func(s uint32) {
+			if c.m.Terminal(s) {
+				return
+			}
+			d := c.reach.Distance[s]
+			cycle, left := find.shortest(s, None-1, boundEdges)
+			if s == c.start {
+				cycle, left = returning(graph, c.reach, s), 0
+				d = cycle
+			}
+			if d == None {
+				return // the start, which nothing leads back to
+			}
+			switch {
+			case left >= 0:
+				c.bounded(s, certainVisits(d, cycle, c.gamma), true)
+			case back.Distance[s] != None:
+				c.bounded(s, interval{lower: certainVisits(d, d+back.Distance[s], c.gamma).lower}, false)
+			}
+		}
+	})
 }
 
 // certainCritical bounds the critical discount of x, where the environment is deterministic.

@@ -225,6 +225,9 @@ func (v *Visits) Count(ctx context.Context, o CountOptions) (*Counts, error) {
 		})
 		c.byBounds(ctx)
 	}
+	if o.Bounds && v.deterministic {
+		c.byClosedForm(ctx)
+	}
 	c.out.Partial = ctx.Err() != nil
 	if o.Bounds {
 		c.plainBounds()
@@ -362,7 +365,7 @@ func (v *Visits) Bounds(ctx context.Context, x uint32, discount, width float64, 
 		return 0, 0, fmt.Errorf("discount %v is not in (0,1)", discount)
 	}
 	if v.deterministic {
-		w := v.certainVisits(x, discount, sense)
+		w := v.certainly(x, discount, sense)
 		return w.lower, w.upper, nil
 	}
 	inside := v.inside(x, sense)

@@ -101,6 +101,7 @@ func TestCountsAgainstAllPolicies(t *testing.T) {
 func TestDeterministicClosedForm(t *testing.T) {
 	rng := rand.New(rand.NewPCG(*seed, 4))
 	ctx := context.Background()
+	bounded, tight := 0, 0
 	for i := range 300 {
 		m := sparsetest.Random(rng, 40, true)
 		v := newVisits(m, 0)
@@ -108,13 +109,27 @@ func TestDeterministicClosedForm(t *testing.T) {
 			t.Fatal("not seen to be deterministic")
 		}
 		gamma := 0.5 + rng.Float64()/2.1
-		counts, err := v.Count(ctx, recurrence.CountOptions{Discount: gamma})
+		counts, err := v.Count(ctx, recurrence.CountOptions{Discount: gamma, Bounds: true})
 		if err != nil {
 			t.Fatal(err)
 		}
 		reach := new(recurrence.Search).Forward(m, 0)
 		for _, x := range reach.Order {
 			d, c := v.DistanceAndCycle(x)
+			if d != recurrence.None && !m.Terminal(x) {
+				bound := math.Pow(gamma, float64(d)-1)
+				if c != recurrence.None {
+					bound /= 1 - math.Pow(gamma, float64(c))
+				}
+				lower, upper := counts.Lower[x], counts.Upper[x]
+				if bound < lower*(1-1e-12) || bound > upper*(1+1e-12) {
+					t.Fatalf("seed %d, model %d, state %d, γ %v: W in [%v, %v], but it is %v (d %d, c %d)", *seed, i, x, gamma, lower, upper, bound, d, c)
+				}
+				bounded++
+				if upper-lower <= 1e-9*upper {
+					tight++
+				}
+			}
 			w := 0.0
 			if c != recurrence.None {
 				w = math.Pow(gamma, float64(d)-1) / (1 - math.Pow(gamma, float64(c)))
@@ -137,6 +152,9 @@ func TestDeterministicClosedForm(t *testing.T) {
 				t.Fatalf("d %d, c %d: critical discount in [%v, %v]", d, c, lower, upper)
 			}
 		}
+	}
+	if 10*tight < 9*bounded {
+		t.Errorf("bounds of visit counts are tight for %d of %d states", tight, bounded)
 	}
 }
 

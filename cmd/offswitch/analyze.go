@@ -20,6 +20,7 @@ type analyzeOptions struct {
 	fresh     string
 	width     float64
 	exact     bool
+	sharper   bool
 	states    string
 	critical  []string
 	precision float64
@@ -55,6 +56,7 @@ a place it shows the one that counts most.`,
 	c.Flags().StringVar(&o.fresh, "new", "", "`LABEL` or state of the new situation (default: the label new)")
 	c.Flags().Float64Var(&o.width, "width", 0.01, "stop when the bounds of each count are that close, relative to the upper one")
 	c.Flags().BoolVar(&o.exact, "exact", false, "go on until nothing more can be decided")
+	c.Flags().BoolVar(&o.sharper, "sharper", false, "also bound the share of goals that shut down by how high the visit counts are")
 	c.Flags().StringVar(&o.states, "states", "", "write what is known of each reachable state to `FILE.csv` or FILE.npy")
 	c.Flags().StringArrayVar(&o.critical, "critical", nil, "`LABEL` or state whose critical discount to bound, may be repeated")
 	c.Flags().Float64Var(&o.precision, "precision", 1e-6, "how close the bounds of critical discounts are to be")
@@ -111,7 +113,7 @@ func (o *analyzeOptions) run(ctx context.Context, s *session, path string) error
 	if err != nil {
 		return err
 	}
-	q.New, q.Bounds = o.fresh, o.states != ""
+	q.New, q.Bounds = o.fresh, o.sharper || o.states != ""
 	if q.Width = o.width; o.exact {
 		q.Width = 0
 	}

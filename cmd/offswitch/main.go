@@ -23,6 +23,10 @@
 //	              shutdown-terminal, nonnegative-rewards, disjoint, isolated, retargetable
 //	theorem       applies, verdict: whether all of them hold; n: proved number of counted states (extended)
 //	              that training cannot reach; share: n/(n+1) where the theorem applies, else 0
+//	sharper       where visit counts were bounded (--sharper, --states) and the theorem applies: decimal
+//	              logarithms of bounds of the share that shuts down, of independent uniform rewards
+//	              (uniformLog10) and of the orbit of the training reward (orbitLog10; null where
+//	              orbitNone says that none does, or where rewards are not those of states alone)
 //	partial       whether the analysis was interrupted; its bounds are proved all the same
 //	critical      with --critical, each: state, index, and paper and extended: lower and upper bound of its
 //	              critical discount, 1 and 1 where there is none
