@@ -6,6 +6,8 @@ import (
 	"math"
 	"runtime"
 	"sync"
+
+	"offswitch/sparse/csr"
 )
 
 // Problem is a discounted problem on a model: optimal values and policy for a reward, or the
@@ -209,7 +211,7 @@ func (s *solver) run(ctx context.Context) {
 	stalled := 0
 	e := newEvaluator(s)
 	for round := 0; ctx.Err() == nil; round++ {
-		change, moved := s.improve(round%2 == 1, max(still, s.noise), e)
+		change, moved := s.improve(round%2 == 1, max(still, s.noise))
 		if s.p.Progress != nil {
 			s.p.Progress(Progress{Stage: "solving", Done: s.sweeps, Error: change * s.modulus / (1 - s.modulus)})
 		}
@@ -258,32 +260,41 @@ func (s *solver) untouched() int {
 }
 
 // improve backs up every state once, forward or backward, each from what the states before it have
-// become, and tells the evaluator where the choice behind a value is another one than before. It
-// returns the greatest change of a value, and the number of states that changed their choice and their
-// value by more than still.
-func (s *solver) improve(backward bool, still float64, e *evaluator) (change float64, moved int) {
+// become; where these come in an order of their own, by batches whose rows are fetched at once. It returns
+// the greatest change of a value, and the number of states that changed their choice and their value by
+// more than still.
+func (s *solver) improve(backward bool, still float64) (change float64, moved int) {
 	s.sweeps++
 	greatest := 0.0
 	var x [1]float64
+	var rows csr.Batch
+	var batch [csr.AtOnce]uint32
 	n := uint32(len(s.values))
-	for i := range n {
-		state := i
-		if backward {
-			state = n - 1 - i
+	for done := uint32(0); done < n; {
+		next := batch[:min(n-done, csr.AtOnce)]
+		for i := range next {
+			state := done + uint32(i)
+			if backward {
+				state = n - 1 - state
+			}
+			if s.order != nil {
+				state = s.order[state]
+			}
+			next[i] = state
 		}
 		if s.order != nil {
-			state = s.order[state]
+			csr.Fetch(&rows, s.m.BranchesOf, s.m.target, next)
 		}
-		s.backup(state, state+1, x[:])
-		d := math.Abs(x[0] - s.values[state])
-		if s.p.Policy == nil && s.choose(state, x[0]) {
-			e.note(state)
-			if d > still {
+		done += uint32(len(next))
+		for _, state := range next {
+			s.backup(state, state+1, x[:])
+			d := math.Abs(x[0] - s.values[state])
+			if s.p.Policy == nil && s.choose(state, x[0]) && d > still {
 				moved++
 			}
+			change, greatest = max(change, d), max(greatest, math.Abs(x[0]))
+			s.values[state] = x[0]
 		}
-		change, greatest = max(change, d), max(greatest, math.Abs(x[0]))
-		s.values[state] = x[0]
 	}
 	s.noise = s.rounding(greatest)
 	return change, moved
