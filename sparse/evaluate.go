@@ -66,14 +66,16 @@ func newEvaluator(s *solver) *evaluator {
 func (e *evaluator) run(ctx context.Context, enough float64) {
 	s := e.s
 	if e.mark != nil {
-		e.follow()
+		e.follow(ctx)
 		s.sweeps++
 		return
 	}
 	if !e.arrange(ctx) {
 		return
 	}
-	e.write()
+	if e.write(ctx); ctx.Err() != nil {
+		return
+	}
 	s.each(func(lo, hi uint32) float64 {
 		for i, u := range e.order[lo:hi] {
 			e.value[lo+uint32(i)] = s.values[u]
@@ -100,18 +102,24 @@ func (m *MDP) longest(state uint32) uint32 {
 }
 
 // follow evaluates a certain chain exactly, up to rounding. It is trees that hang on terminal states
-// and on cycles; a cycle of L steps that earns a on its way is worth a/(1-γ^L) where it starts.
-func (e *evaluator) follow() {
+// and on cycles; a cycle of L steps that earns a on its way is worth a/(1-γ^L) where it starts. When the context
+// ends, other states keep their values.
+func (e *evaluator) follow(ctx context.Context) {
 	s := e.s
 	v, gamma := s.values, s.p.Discount
 	clear(e.mark)
 	for first := range uint32(len(v)) {
+		if first%checkEvery == 0 && ctx.Err() != nil {
+			return
+		}
 		depth := 0
 		u := first
 		for e.mark[u] == 0 && !s.m.Terminal(u) {
 			e.mark[u] = 1
 			e.path[depth] = u
-			depth++
+			if depth++; depth%checkEvery == 0 && ctx.Err() != nil {
+				return
+			}
 			u = s.m.target[s.policy[u]]
 		}
 		switch e.mark[u] {
@@ -257,11 +265,11 @@ func (e *evaluator) enter(state uint32, depth int) int {
 	return depth + 1
 }
 
-// write writes the chain out by positions.
-func (e *evaluator) write() {
+// write writes the chain out by positions, if the context lasts.
+func (e *evaluator) write(ctx context.Context) {
 	e.layOut(e.low)
 	e.s.each(func(lo, hi uint32) float64 {
-		for u := lo; u < hi; u++ {
+		for u := lo; u < hi && (u%checkEvery != 0 || ctx.Err() == nil); u++ {
 			e.writeState(u)
 		}
 		return 0
@@ -338,7 +346,7 @@ func (e *evaluator) settle(ctx context.Context, lo, hi uint32, enough float64) (
 		for range evaluatorSweeps {
 			change, greatest := e.sweep(lo, hi)
 			work += len(values)
-			if change <= min(enough, evaluatorRelative*greatest) {
+			if change <= min(enough, evaluatorRelative*greatest) || len(values) > checkEvery && ctx.Err() != nil {
 				return work
 			}
 		}
