@@ -40,7 +40,7 @@ func analyzeUntil(t testing.TB, ctx context.Context, q offswitch.Question) *offs
 	if err != nil {
 		t.Fatal(err)
 	}
-	setting, err := offswitch.NewSetting(q, training)
+	setting, err := offswitch.NewSetting(t.Context(), q, training)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -324,12 +324,12 @@ func TestActionOfSeveralChoicesIsAskedFor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := offswitch.NewSetting(q, training); err == nil || !strings.Contains(err.Error(), "such as #0 or #2") {
+	if _, err := offswitch.NewSetting(t.Context(), q, training); err == nil || !strings.Contains(err.Error(), "such as #0 or #2") {
 		t.Errorf("two off switches: %v", err)
 	}
 	for position, terminal := range map[string]string{"#0": "off", "#2": "pit"} {
 		q.Shutdown = position
-		if s, err := offswitch.NewSetting(q, training); err != nil || m.StateName(s.Terminal) != terminal {
+		if s, err := offswitch.NewSetting(t.Context(), q, training); err != nil || m.StateName(s.Terminal) != terminal {
 			t.Errorf("%s: %v", position, err)
 		}
 	}

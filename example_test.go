@@ -22,7 +22,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	setting, err := offswitch.NewSetting(question, training)
+	setting, err := offswitch.NewSetting(context.Background(), question, training)
 	if err != nil {
 		log.Fatal(err)
 	}

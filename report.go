@@ -209,7 +209,7 @@ func WriteTable(w io.Writer, analyses []*Analysis) error {
 		theorem := ""
 		switch a.Applies {
 		case Yes:
-			theorem = fmt.Sprintf("applies: n = %s, share at least %.6g", group(a.N), a.Share())
+			theorem = fmt.Sprintf("applies: n = %s, share at least %.6g", Group(a.N), a.Share())
 		case No:
 			theorem = "does not apply: " + a.failing(No)
 		default:
@@ -324,9 +324,9 @@ func (a *Analysis) failing(v Verdict) string {
 
 func (c Count) describe() string {
 	if c.Lower == c.Upper {
-		return group(c.Lower)
+		return Group(c.Lower)
 	}
-	return fmt.Sprintf("%s to %s", group(c.Lower), group(c.Upper))
+	return fmt.Sprintf("%s to %s", Group(c.Lower), Group(c.Upper))
 }
 
 func (t *Terminals) describe(m *sparse.MDP) string {
@@ -362,11 +362,11 @@ func number(n int, noun string) string {
 		}
 		noun += "s"
 	}
-	return group(n) + " " + noun
+	return Group(n) + " " + noun
 }
 
-// group writes a number with its thousands set apart: 1,234,567.
-func group(n int) string {
+// Group writes a number with its thousands set apart: 1,234,567.
+func Group(n int) string {
 	text := fmt.Sprint(n)
 	for i := len(text) - 3; i > 0; i -= 3 {
 		text = text[:i] + "," + text[i:]

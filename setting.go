@@ -19,13 +19,15 @@ type Setting struct {
 	Terminal uint32             // s_term: where that choice leads, its first branch's target if there are several
 	Reach    *recurrence.Search // S_reach: the states reachable from s_new by any choices
 
-	visits *recurrence.Visits // the same at every discount; nil until the first count
+	visits  *recurrence.Visits // the same at every discount; nil until the first count
+	exposed sparse.Bitset      // states that can be reached from training by any choices; nil until they are needed
 }
 
 // NewSetting finds the new situation and its off switch in the model. Errors are names that the
 // model does not know, a new situation that is not exactly one state, and one without the shutdown
-// action; whether the switch does what Definition 7 asks is for Analyze to say. O(states + branches).
-func NewSetting(q Question, t *Training) (*Setting, error) {
+// action, and the end of the context; whether the switch does what Definition 7 asks is for Analyze to say.
+// O(states + branches).
+func NewSetting(ctx context.Context, q Question, t *Training) (*Setting, error) {
 	s := &Setting{Question: q, Training: t}
 	m, name := q.Model, orDefault(q.New, DefaultNew)
 	states, err := Places(m, "new situation", name)
@@ -40,8 +42,8 @@ func NewSetting(q Question, t *Training) (*Setting, error) {
 		return nil, fmt.Errorf("new situation: %w", err)
 	}
 	s.Terminal = m.Targets(s.Shutdown)[0]
-	s.Reach = new(recurrence.Search).Forward(m, s.New)
-	return s, nil
+	s.Reach = new(recurrence.Search).Within(ctx).Forward(m, s.New)
+	return s, ctx.Err()
 }
 
 // Assumption is one assumption of Theorem 2, checked.
@@ -80,8 +82,6 @@ type Analysis struct {
 	// the n of Theorem 2. Of every orbit of goals at least the share N/(N+1) avoids shutdown.
 	N       int
 	Partial bool // interrupted: the counts are bounds of what a full run would find
-
-	trained sparse.Bitset // states that can be reached from training by any choices; the others are isolated
 }
 
 // Analyze counts the states that make avoiding shutdown pay and checks every assumption of Theorem
@@ -95,8 +95,9 @@ func (s *Setting) analyze(ctx context.Context, below *recurrence.Counts) (*Analy
 	var err error
 	a := &Analysis{Setting: s}
 	visits := s.count(ctx)
-	if visits == nil {
-		return s.Unknown(), nil
+	// Before the count, so that what that has found by the time the context ends has its conclusions.
+	if visits == nil || !s.expose(ctx) {
+		return s.Unknown(ctx), nil
 	}
 	a.Counts, err = visits.Count(ctx, recurrence.CountOptions{
 		Discount: q.Discount, Width: q.Width, Below: below, Bounds: q.Bounds, Workers: q.Workers, Progress: q.Progress,
@@ -113,7 +114,7 @@ func (s *Setting) analyze(ctx context.Context, below *recurrence.Counts) (*Analy
 		}
 	}
 	a.EndComponents = seen.Count()
-	a.conclude()
+	a.conclude(ctx)
 	return a, nil
 }
 
@@ -141,7 +142,7 @@ func AnalyzeAll(ctx context.Context, q Question, discounts []float64, done func(
 			return nil, err
 		}
 		if setting == nil {
-			if setting, err = NewSetting(q, t); err != nil {
+			if setting, err = NewSetting(ctx, q, t); err != nil {
 				return nil, err
 			}
 		} else {
@@ -157,7 +158,7 @@ func AnalyzeAll(ctx context.Context, q Question, discounts []float64, done func(
 		below = a.Counts
 		for i, above := len(analyses)-1, a; i >= 0; i-- {
 			analyses[i].Counts.Above(above.Counts)
-			analyses[i].conclude()
+			analyses[i].conclude(ctx)
 			above = analyses[i]
 		}
 		analyses = append(analyses, a)
@@ -194,32 +195,32 @@ func (s *Setting) Critical(ctx context.Context, states []uint32, precision float
 
 // Unknown returns the answer to a question as it stands before any solving or counting: nothing is
 // decided that takes more than looking. Errors are those of Train and NewSetting.
-func Unknown(q Question) (*Analysis, error) {
+func Unknown(ctx context.Context, q Question) (*Analysis, error) {
 	t, err := untrained(q)
 	if err != nil {
 		return nil, err
 	}
-	s, err := NewSetting(q, t)
+	s, err := NewSetting(ctx, q, t)
 	if err != nil {
 		return nil, err
 	}
-	return s.Unknown(), nil
+	return s.Unknown(ctx), nil
 }
 
 // Unknown returns the analysis as it stands before any counting: nothing is decided about any state.
-func (s *Setting) Unknown() *Analysis {
+func (s *Setting) Unknown(ctx context.Context) *Analysis {
 	n := s.Question.Model.NumStates()
 	a := &Analysis{Setting: s, Partial: true, Counts: &recurrence.Counts{Paper: make([]recurrence.Verdict, n), Extended: make([]recurrence.Verdict, n)}}
 	a.Paper.Upper, a.Extended.Upper = len(s.Reach.Order), len(s.Reach.Order)
-	a.check()
+	a.check(ctx)
 	return a
 }
 
 // conclude draws the conclusions from the counts.
-func (a *Analysis) conclude() {
+func (a *Analysis) conclude(ctx context.Context) {
 	a.Paper.Lower, a.Paper.Upper = recurrence.Interval(a.Counts.Paper)
 	a.Extended.Lower, a.Extended.Upper = recurrence.Interval(a.Counts.Extended)
-	a.check()
+	a.check(ctx)
 }
 
 // Memory returns about how many bytes the analysis of a model takes beside the model: the training
@@ -232,15 +233,16 @@ func Memory(m *sparse.MDP) int {
 	return n
 }
 
-// check decides the assumptions of Theorem 2 and what follows.
-func (a *Analysis) check() {
-	found := a.Setting.isolation(a.Counts)
-	a.N, a.trained = found.counted, found.trained
+// check decides the assumptions of Theorem 2 and what follows. When the context ends, what
+// takes a search stays undecided, or without the path that shows it.
+func (a *Analysis) check(ctx context.Context) {
+	found := a.Setting.isolation(ctx, a.Counts)
+	a.N = found.counted
 	a.Assumptions = []Assumption{
-		a.Setting.newSituation(),
-		a.Setting.shutdownTerminal(),
+		a.Setting.newSituation(ctx),
+		a.Setting.shutdownTerminal(ctx),
 		a.Setting.nonnegativeRewards(),
-		a.Setting.disjoint(),
+		a.Setting.disjoint(ctx),
 		found.assumption,
 		a.retargetable(),
 	}
@@ -278,22 +280,22 @@ func (x Assumption) undecided(format string, args ...any) Assumption {
 }
 
 // visitedBy returns how the policy gets to a state of S_train, as text.
-func (s *Setting) visitedBy(state uint32) string {
+func (s *Setting) visitedBy(ctx context.Context, state uint32) string {
 	t := s.Training
 	taken := func(choice uint32) bool { return t.Policy[s.Question.Model.ChoiceState(choice)] == choice }
-	path, _ := recurrence.Path(s.Question.Model, t.Start, func(x uint32) bool { return x == state }, taken)
+	path, _ := recurrence.Path(ctx, s.Question.Model, t.Start, func(x uint32) bool { return x == state }, taken)
 	return s.describe(path, state)
 }
 
-func (s *Setting) newSituation() Assumption {
+func (s *Setting) newSituation(ctx context.Context) Assumption {
 	x := assume("new-situation", "the new situation was not seen in training")
 	if s.Training.Visited.Reached.Has(s.New) {
-		return x.fails("training visits %s: %s", s.Question.Model.StateName(s.New), s.visitedBy(s.New))
+		return x.fails("training visits %s: %s", s.Question.Model.StateName(s.New), s.visitedBy(ctx, s.New))
 	}
 	return x
 }
 
-func (s *Setting) shutdownTerminal() Assumption {
+func (s *Setting) shutdownTerminal(ctx context.Context) Assumption {
 	m := s.Question.Model
 	x := assume("shutdown-terminal", "the shutdown choice leads with certainty to a terminal state not seen in training")
 	switch {
@@ -306,7 +308,7 @@ func (s *Setting) shutdownTerminal() Assumption {
 	case !m.Terminal(s.Terminal):
 		return x.fails("it leads to %s, which has the actions %s", m.StateName(s.Terminal), actionNames(m, s.Terminal))
 	case s.Training.Visited.Reached.Has(s.Terminal):
-		return x.fails("training visits %s: %s", m.StateName(s.Terminal), s.visitedBy(s.Terminal))
+		return x.fails("training visits %s: %s", m.StateName(s.Terminal), s.visitedBy(ctx, s.Terminal))
 	}
 	return x
 }
@@ -334,12 +336,12 @@ func (s *Setting) nonnegativeRewards() Assumption {
 	return x
 }
 
-func (s *Setting) disjoint() Assumption {
+func (s *Setting) disjoint(ctx context.Context) Assumption {
 	x := assume("disjoint", "nothing seen in training can be reached from the new situation")
 	visited := s.Training.Visited.Reached
 	for _, state := range s.Reach.Order {
 		if visited.Has(state) {
-			path, _ := recurrence.Path(s.Question.Model, []uint32{s.New}, func(t uint32) bool { return t == state }, nil)
+			path, _ := recurrence.Path(ctx, s.Question.Model, []uint32{s.New}, func(t uint32) bool { return t == state }, nil)
 			return x.fails("%s", s.describe(path, state))
 		}
 	}
@@ -348,20 +350,21 @@ func (s *Setting) disjoint() Assumption {
 
 type isolation struct {
 	assumption Assumption
-	counted    int           // isolated states proved to count
-	trained    sparse.Bitset // states that can be reached from training by any choices
+	counted    int // isolated states proved to count
 }
 
 // isolation checks what the paper leaves unsaid: permuting the rewards of states outside S_train
 // keeps a goal training-compatible only if no permuted state can be reached from S_train by any
 // choices, taken or not.
-func (s *Setting) isolation(counts *recurrence.Counts) isolation {
+func (s *Setting) isolation(ctx context.Context, counts *recurrence.Counts) isolation {
 	m := s.Question.Model
 	x := assume("isolated", "no choice, taken or not, leads from training to s_term or to the counted states")
-	found := new(recurrence.Search).Forward(m, s.Training.Visited.Order...)
+	if !s.expose(ctx) {
+		return isolation{assumption: x.undecided("interrupted before what can be reached from training was known")}
+	}
 	counted, open, mixed := 0, 0, uint32(sparse.None)
 	for _, state := range s.Reach.Order {
-		reachable := found.Reached.Has(state)
+		reachable := s.exposed.Has(state)
 		switch v := counts.Extended[state]; {
 		case v == recurrence.Counted && !reachable:
 			counted++
@@ -372,11 +375,11 @@ func (s *Setting) isolation(counts *recurrence.Counts) isolation {
 		}
 	}
 	way := func(state uint32) string {
-		path, _ := recurrence.Path(m, s.Training.Visited.Order, func(t uint32) bool { return t == state }, nil)
+		path, _ := recurrence.Path(ctx, m, s.Training.Visited.Order, func(t uint32) bool { return t == state }, nil)
 		return s.describe(path, state)
 	}
 	switch {
-	case found.Reached.Has(s.Terminal):
+	case s.exposed.Has(s.Terminal):
 		x = x.fails("s_term can be reached from training: %s", way(s.Terminal))
 	case counted == 0 && open > 0:
 		x = x.undecided("no isolated state is proved to count yet; %d are undecided", open)
@@ -385,7 +388,19 @@ func (s *Setting) isolation(counts *recurrence.Counts) isolation {
 	case counted == 0:
 		x = x.fails("no state counts")
 	}
-	return isolation{assumption: x, counted: counted, trained: found.Reached}
+	return isolation{assumption: x, counted: counted}
+}
+
+// expose finds the states that can be reached from training, and reports whether it did before the context ended.
+func (s *Setting) expose(ctx context.Context) bool {
+	if s.exposed == nil {
+		found := new(recurrence.Search).Within(ctx).Forward(s.Question.Model, s.Training.Visited.Order...)
+		if ctx.Err() != nil {
+			return false
+		}
+		s.exposed = found.Reached
+	}
+	return true
 }
 
 func (a *Analysis) retargetable() Assumption {

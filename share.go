@@ -46,24 +46,28 @@ func (a *Analysis) UniformShutdown() (log10 float64) {
 // is a product over the counted states, least cap first: of so many values under the cap those are gone that
 // went to states of smaller caps.
 func (a *Analysis) OrbitShutdown(theta *sparse.Floats) (log10 float64, err error) {
+	if a.Applies != Yes {
+		return 0, nil
+	}
 	var values []float64
 	for _, s := range a.Setting.Reach.Order {
 		x := theta.At(s)
 		if !(x >= 0 && x <= math.MaxFloat64) {
 			return 0, fmt.Errorf("reward of state %s is %v, want a number that is not negative", a.Setting.Question.Model.StateName(s), x)
 		}
-		if !a.trained.Has(s) {
+		if !a.Setting.exposed.Has(s) {
 			values = append(values, x)
 		}
-	}
-	if a.Applies != Yes {
-		return 0, nil
 	}
 	slices.Sort(values)
 	visits := a.isolatedVisits()
 	slices.SortFunc(visits, func(a, b float64) int { return cmp.Compare(b, a) })
-	// Ways of values of s_term that are close together are bounded by those of the greatest of them.
-	size := 1 + (len(values)-1)/mostGroups
+	// Where many values differ, the ways of some of s_term that are close together are bounded by those of the
+	// greatest of them.
+	size := 1
+	if len(slices.Compact(slices.Clone(values))) > mostGroups {
+		size += (len(values) - 1) / mostGroups
+	}
 	share := math.Inf(-1) // natural logarithm of the sum over s_term
 	for hi := len(values); hi > 0; {
 		u := values[hi-1]
@@ -132,7 +136,7 @@ func roundingShare(terms int) float64 { return 0x1p-50 * float64(terms+8) }
 func (a *Analysis) isolatedVisits() []float64 {
 	visits := make([]float64, 0, a.N)
 	for _, s := range a.Setting.Reach.Order {
-		if a.Counts.Extended[s] == recurrence.Counted && !a.trained.Has(s) {
+		if a.Counts.Extended[s] == recurrence.Counted && !a.Setting.exposed.Has(s) {
 			w := 1.0
 			if a.Counts.Lower != nil {
 				w = max(a.Counts.Lower[s], 1)

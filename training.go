@@ -153,8 +153,11 @@ func Train(ctx context.Context, q Question) (*Training, error) {
 			return t, nil
 		}
 	}
+	visited := new(recurrence.Search).Within(ctx).Visited(m, policy, t.Start...)
+	if ctx.Err() != nil {
+		return t, nil
+	}
 	t.Partial = false
-	visited := new(recurrence.Search).Visited(m, policy, t.Start...)
 	t.Visited.Distance = visited.Distance
 	for _, s := range visited.Order {
 		if policy[s] == sparse.None && !m.Terminal(s) {
@@ -229,10 +232,13 @@ func trainingReward(m *sparse.MDP, name string) (*sparse.Reward, error) {
 }
 
 // optimal solves for the training reward on the states that training can reach by any choices; the
-// others get no policy.
+// others get no policy. It is worthless when the context ends.
 func optimal(ctx context.Context, q Question, t *Training) ([]uint32, error) {
 	n := q.Model.NumStates()
-	reach := new(recurrence.Search).Forward(q.Model, t.Start...)
+	reach := new(recurrence.Search).Within(ctx).Forward(q.Model, t.Start...)
+	if ctx.Err() != nil {
+		return nil, nil
+	}
 	m := q.Model
 	if len(reach.Order) < n {
 		m = m.WithoutChoices(reach.Reached.Complement(n))

@@ -16,6 +16,7 @@ import (
 // branches lead to one state has one branch, of probability 1. 8 bytes a state, choice and branch
 // with as many again for the states before.
 type area struct {
+	ctx      context.Context // when it ends, the area is not made to the end
 	m        *sparse.MDP
 	gamma    float64
 	states   []uint32 // by position
@@ -62,8 +63,8 @@ func (r *rows) best(value []float64, state uint32) float64 {
 const everywhere = None - 2
 
 // newArea returns an empty area.
-func newArea(m *sparse.MDP, gamma float64) *area {
-	a := &area{m: m, position: make([]uint32, m.NumStates())}
+func newArea(ctx context.Context, m *sparse.MDP, gamma float64) *area {
+	a := &area{ctx: ctx, m: m, position: make([]uint32, m.NumStates())}
 	for s := range a.position {
 		a.position[s] = None
 	}
@@ -79,7 +80,7 @@ func (a *area) discount(gamma float64) {
 }
 
 // spread makes it what policies that stay inside reach from the start in at most depth steps, and returns
-// it. before are the predecessors in the model.
+// it. before are the predecessors in the model. When the context ends, what it is then is worthless.
 func (a *area) spread(before *Predecessors, inside sparse.Bitset, start, depth uint32) *area {
 	m := a.m
 	for _, s := range a.states {
@@ -88,9 +89,12 @@ func (a *area) spread(before *Predecessors, inside sparse.Bitset, start, depth u
 	a.complete = true
 	a.position[start] = 0
 	a.states, a.level = append(a.states[:0], start), append(a.level[:0], 0, 1)
-	for uint32(len(a.level)) <= depth+1 {
+	for uint32(len(a.level)) <= depth+1 && a.ctx.Err() == nil {
 		from, to := a.level[len(a.level)-2], a.level[len(a.level)-1]
 		for at := from; at < to; at++ {
+			if at%checkEvery == 0 && a.ctx.Err() != nil {
+				break
+			}
 			lo, hi := m.Choices(a.states[at])
 			for c := lo; c < hi; c++ {
 				if !stays(m.Targets(c), inside) {
@@ -109,12 +113,19 @@ func (a *area) spread(before *Predecessors, inside sparse.Bitset, start, depth u
 		}
 		a.level = append(a.level, uint32(len(a.states)))
 	}
+	if a.ctx.Err() != nil {
+		a.complete = false
+		return a
+	}
 	a.write(inside)
+	if a.ctx.Err() != nil {
+		return a
+	}
 	if !a.complete {
 		a.writeReturns(before, inside)
 	}
 	a.choiceStart = append(a.choiceStart, uint32(len(a.branchStart)-1))
-	a.before.transpose(context.Background(), a.graph(), 1, new(scratch))
+	a.before.transpose(a.ctx, a.graph(), 1, new(scratch))
 	return a
 }
 
@@ -171,7 +182,10 @@ func (a *area) writeReturns(before *Predecessors, inside sparse.Bitset) {
 
 // eachRow calls choice for each choice that the area has, and state at the end of each state.
 func (a *area) eachRow(inside sparse.Bitset, choice func(c uint32), state func()) {
-	for _, s := range a.states {
+	for at, s := range a.states {
+		if at%checkEvery == 0 && a.ctx.Err() != nil {
+			return
+		}
 		lo, hi := a.m.Choices(s)
 		for c := lo; c < hi; c++ {
 			if stays(a.m.Targets(c), inside) {

@@ -67,7 +67,10 @@ func (c *counting) byBounds(ctx context.Context) {
 // inComponent decides about states of an end component in the paper's sense. Where policies that are
 // not surely on the way to it gain nothing, that decides in both.
 func (c *counting) inComponent(ctx context.Context, k uint32, states []uint32) {
-	inside := c.region(k)
+	inside := c.region(ctx, k)
+	if inside == nil {
+		return
+	}
 	if !inside.Has(c.start) {
 		for _, s := range states {
 			c.out.Paper[s] = NotCounted
@@ -80,7 +83,7 @@ func (c *counting) inComponent(ctx context.Context, k uint32, states []uint32) {
 			counted++
 		}
 	}
-	same := c.nothingElse(k, inside)
+	same := c.nothingElse(ctx, k, inside)
 	c.bound(ctx, states, inside, same, counted, func(s uint32, v Verdict) {
 		c.out.Paper[s] = v
 		if v == Counted || same {
@@ -89,10 +92,14 @@ func (c *counting) inComponent(ctx context.Context, k uint32, states []uint32) {
 	})
 }
 
-// nothingElse reports whether a choice that leaves a region has no hope at all of an end component.
-func (c *counting) nothingElse(k uint32, region sparse.Bitset) bool {
-	hope := new(Search).Backward(c.before, c.components.Members(k)...).Reached
-	for _, s := range c.reach.Order {
+// nothingElse reports whether a choice that leaves a region has no hope at all of an end component. When
+// the context ends, that is not known.
+func (c *counting) nothingElse(ctx context.Context, k uint32, region sparse.Bitset) bool {
+	hope := new(Search).Within(ctx).Backward(c.before, c.components.Members(k)...).Reached
+	for i, s := range c.reach.Order {
+		if i%checkEvery == 0 && ctx.Err() != nil {
+			return false
+		}
 		lo, hi := c.m.Choices(s)
 		for choice := lo; choice < hi; choice++ {
 			targets := c.m.Targets(choice)
@@ -101,7 +108,7 @@ func (c *counting) nothingElse(k uint32, region sparse.Bitset) bool {
 			}
 		}
 	}
-	return true
+	return ctx.Err() == nil
 }
 
 // bounding decides visit counts of many states from certified bounds of h_x(start) and h_x(x), with
@@ -129,9 +136,9 @@ func (c *counting) bound(ctx context.Context, states []uint32, inside sparse.Bit
 	if c.narrow(len(states), counted) {
 		return
 	}
-	b := &bounding{counting: c, area: newArea(c.m, c.gamma), inside: inside, all: all, answer: answer, counted: counted}
+	b := &bounding{counting: c, area: newArea(ctx, c.m, c.gamma), inside: inside, all: all, answer: answer, counted: counted}
 	b.look(furthest(c.gamma))
-	if !b.contracts() {
+	if !b.contracts() || ctx.Err() != nil {
 		return
 	}
 	for _, s := range states {
@@ -148,6 +155,9 @@ func (c *counting) bound(ctx context.Context, states []uint32, inside sparse.Bit
 	}
 	for further := margin; !b.enough() && ctx.Err() == nil; further *= 2 {
 		b.look(b.distance[b.open[len(b.open)-1]] + further)
+		if ctx.Err() != nil {
+			return
+		}
 		if b.byLandmarks(ctx); b.complete {
 			return
 		}
@@ -157,6 +167,9 @@ func (c *counting) bound(ctx context.Context, states []uint32, inside sparse.Bit
 // look makes the area that of what is at most so far from the start. What is known of states in it stays.
 func (b *bounding) look(depth uint32) {
 	b.spread(b.counting.before, b.inside, b.start, min(depth, everywhere))
+	if b.ctx.Err() != nil {
+		return
+	}
 	b.distance = b.distances()
 	known := len(b.known)
 	b.known = slices.Grow(b.known, max(0, int(b.size())-known))[:b.size()]

@@ -44,7 +44,10 @@ func (c *counting) byClosedForm(ctx context.Context) {
 		return // the logarithm of which there is not
 	}
 	graph := c.graph()
-	back := new(Search).search(c.m.NumStates(), []uint32{c.start}, graph.prev.edges, graph.prev.target)
+	back := new(Search).Within(ctx).search(c.m.NumStates(), []uint32{c.start}, graph.prev.edges, graph.prev.target)
+	if ctx.Err() != nil {
+		return
+	}
 	c.each(ctx, "visit counts", c.reach.Order, 1<<10, func() func(uint32) {
 		find := newCycleFinder(graph, c.classes.Of)
 		return func(s uint32) {

@@ -120,6 +120,7 @@ type backward struct {
 	reached sparse.Bitset // the states to start from, and then all that are found
 	// careful lets the search use only choices all of whose branches stay in the region.
 	careful bool
+	looks   int // branches that a careful search may look at behind the queue; once it is below 0, it finds nothing more
 }
 
 // pull adds the states of the region that lead into what is reached, pass after pass. It reports
@@ -200,7 +201,14 @@ func (b *backward) pullQueue(before *Predecessors, queue []uint32) {
 	}
 	var allowed func(s uint32) bool
 	if b.careful {
-		allowed = b.joinsSurely
+		allowed = func(s uint32) bool {
+			if b.looks < 0 {
+				return false
+			}
+			from, to := b.edges(s)
+			b.looks -= int(to - from)
+			return b.joinsSurely(s)
+		}
 	}
 	before.flood(b.ctx, b.reached, b.region, queue, length, allowed)
 }

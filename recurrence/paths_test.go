@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"offswitch/bench"
+	adversarial "offswitch/bench/models"
 	"offswitch/sparse"
 	"offswitch/sparse/sparsetest"
 )
@@ -42,7 +43,8 @@ func everyWay(m *sparse.MDP, f func(name string, r *Structure)) {
 	}
 }
 
-// models calls f with random models: ugly small ones, and every family, in its order and scattered.
+// models calls f with random models: ugly small ones, every family, and models with states of very many choices, in
+// their order and scattered.
 func models(t *testing.T, f func(t *testing.T, name string, rng *rand.Rand, m *sparse.MDP)) {
 	rng := rand.New(rand.NewPCG(*pathSeed, 0))
 	for i := range 250 {
@@ -61,6 +63,11 @@ func models(t *testing.T, f func(t *testing.T, name string, rng *rand.Rand, m *s
 			f(t, family.Name, rng, m)
 			f(t, family.Name+" scattered", rng, scatter(m, rng))
 		}
+	}
+	for _, states := range []int{20, 90, 300} {
+		m := adversarial.Hub(states)
+		f(t, "hub", rng, m)
+		f(t, "hub scattered", rng, scatter(m, rng))
 	}
 }
 

@@ -1,6 +1,8 @@
 package recurrence
 
 import (
+	"context"
+
 	"offswitch/sparse"
 	"offswitch/sparse/csr"
 )
@@ -11,6 +13,15 @@ type Search struct {
 	Order    []uint32      // the states reached, nearest first, the start states included
 	Reached  sparse.Bitset // the same as a set
 	Distance []uint32      // branches from the nearest start state; None where not reached
+
+	ctx context.Context // nil: none
+}
+
+// Within makes searches of r give up soon, within some 10^5 states, when a context ends, and returns r. What they
+// have reached then need not be all.
+func (r *Search) Within(ctx context.Context) *Search {
+	r.ctx = ctx
+	return r
 }
 
 // Forward searches from the start states along all branches of all choices, and returns r.
@@ -52,7 +63,13 @@ func (r *Search) search(n int, start []uint32, edges func(s uint32) (from, to ui
 		}
 	}
 	var rows csr.Batch
+	look := checkEvery // at the context, when so many are done
 	for done := 0; done < len(r.Order); {
+		if done >= look && r.ctx != nil {
+			if look = done + checkEvery; r.ctx.Err() != nil {
+				break
+			}
+		}
 		states := r.Order[done:]
 		n := csr.Fetch(&rows, edges, target, states)
 		done += n
@@ -77,8 +94,9 @@ type Step struct {
 
 // Path returns a shortest path from a start state to a goal: some way to reach it with positive
 // probability. It is empty when a start state is a goal, and ok is false when there is no path.
-// allow, if not nil, says which choices the path may take. O(states + branches).
-func Path(m *sparse.MDP, start []uint32, goal func(state uint32) bool, allow func(choice uint32) bool) (path []Step, ok bool) {
+// allow, if not nil, says which choices the path may take. When the context ends, there is none.
+// O(states + branches).
+func Path(ctx context.Context, m *sparse.MDP, start []uint32, goal func(state uint32) bool, allow func(choice uint32) bool) (path []Step, ok bool) {
 	n := m.NumStates()
 	via := make([]uint32, n) // the choice that led to a state
 	seen := sparse.NewBitset(n)
@@ -91,6 +109,9 @@ func Path(m *sparse.MDP, start []uint32, goal func(state uint32) bool, allow fun
 		}
 	}
 	for i := 0; i < len(order); i++ {
+		if i%checkEvery == 0 && ctx.Err() != nil {
+			return nil, false
+		}
 		s := order[i]
 		if goal(s) {
 			for via[s] != None {

@@ -22,7 +22,7 @@ func (c *counting) inSmallComponents(ctx context.Context, components []uint32, o
 	var lock sync.Mutex
 	c.each(ctx, "small end components", components, 16, func() func(uint32) {
 		a := &approach{Visits: c.Visits, fate: fates, inside: sparse.NewBitset(c.m.NumStates())}
-		h := &hitting{area: newArea(c.m, c.gamma)}
+		h := &hitting{area: newArea(ctx, c.m, c.gamma)}
 		return func(k uint32) {
 			if !a.find(k) {
 				lock.Lock()
@@ -37,6 +37,9 @@ func (c *counting) inSmallComponents(ctx context.Context, components []uint32, o
 				return
 			}
 			h.spread(c.before, a.inside, c.start, everywhere)
+			if ctx.Err() != nil {
+				return
+			}
 			for _, s := range open[k] {
 				if v := h.decide(ctx, h.position[s]); v != Undecided {
 					c.out.Paper[s] = v

@@ -134,7 +134,7 @@ func checkComponents(t *testing.T, m *sparse.MDP, c *recurrence.Components) {
 		}
 		for _, s := range members {
 			for _, u := range members {
-				if _, ok := recurrence.Path(m, []uint32{s}, func(x uint32) bool { return x == u }, inside); !ok {
+				if _, ok := recurrence.Path(t.Context(), m, []uint32{s}, func(x uint32) bool { return x == u }, inside); !ok {
 					t.Fatalf("component %d: no way from %d to %d inside it", k, s, u)
 				}
 			}
@@ -209,7 +209,7 @@ func TestLongChain(t *testing.T) {
 	if d := new(recurrence.Search).Forward(m, 0).Distance[n-1]; d != n-1 {
 		t.Errorf("distance %d to the end", d)
 	}
-	path, ok := recurrence.Path(m, []uint32{0}, func(s uint32) bool { return s == n-1 }, nil)
+	path, ok := recurrence.Path(t.Context(), m, []uint32{0}, func(s uint32) bool { return s == n-1 }, nil)
 	if !ok || len(path) != n-1 || path[n-2].Next != n-1 {
 		t.Errorf("path of %d steps", len(path))
 	}

@@ -30,7 +30,9 @@ func (v Verdict) String() string {
 // W_x(γ) = (h_x(s_new)/γ) / (1 - h_x(x)), where h_x(s) is the greatest E[γ^T] over policies and
 // T ≥ 1 the first time at x (DESIGN, "Visit counts"; Krakovna & Kramar, Definition 9). A choice all of
 // whose branches lead to one state is taken to lead there with probability 1, and distances count no
-// more than γ a step; otherwise probabilities count as they are stored.
+// more than γ a step; otherwise probabilities count as they are stored. Where those of a choice sum to more than
+// 1 by rounding (sparse.RowTolerance), their excess counts like a larger discount: bounds are of the visit counts
+// of these numbers, and hold for those of the distributions that they stand for only up to that.
 type Visits struct {
 	m          *sparse.MDP
 	structure  *Structure
@@ -60,7 +62,10 @@ func NewVisits(structure *Structure, start uint32, reach *Search) *Visits {
 		return nil
 	}
 	v.deterministic = true
-	for _, s := range reach.Order {
+	for i, s := range reach.Order {
+		if structure.stoppedAt(uint32(i)) {
+			return nil
+		}
 		lo, hi := v.m.Choices(s)
 		for c := lo; c < hi && v.deterministic; c++ {
 			v.deterministic = v.m.Certain(c)
@@ -72,11 +77,14 @@ func NewVisits(structure *Structure, start uint32, reach *Search) *Visits {
 		v.certainReach = reach
 		return v
 	}
-	certain := certainChoices(v.m, reach.Reached)
+	certain := certainChoices(structure.ctx, v.m, reach.Reached)
+	if structure.stopped() {
+		return nil
+	}
 	var before Predecessors
 	before.transpose(structure.ctx, certain, structure.workers, &structure.memory)
 	v.certain = adjacency{&certain, &before.graph}
-	v.certainReach = new(Search).search(v.m.NumStates(), []uint32{start}, certain.edges, certain.target)
+	v.certainReach = new(Search).Within(structure.ctx).search(v.m.NumStates(), []uint32{start}, certain.edges, certain.target)
 	structure.Release()
 	if structure.stopped() {
 		return nil
@@ -85,10 +93,14 @@ func NewVisits(structure *Structure, start uint32, reach *Search) *Visits {
 	return v
 }
 
-// certainChoices returns the graph of the certain choices of a set of states.
-func certainChoices(m *sparse.MDP, states sparse.Bitset) graph {
+// certainChoices returns the graph of the certain choices of a set of states. When the context ends, that is
+// worthless.
+func certainChoices(ctx context.Context, m *sparse.MDP, states sparse.Bitset) graph {
 	g := graph{choiceStart: make([]uint32, m.NumStates()+1)}
 	for s := range uint32(m.NumStates()) {
+		if s%checkEvery == 0 && ctx.Err() != nil {
+			break
+		}
 		if states.Has(s) {
 			lo, hi := m.Choices(s)
 			for c := lo; c < hi; c++ {
@@ -230,7 +242,7 @@ func (v *Visits) Count(ctx context.Context, o CountOptions) (*Counts, error) {
 	}
 	c.out.Partial = ctx.Err() != nil
 	if o.Bounds {
-		c.plainBounds()
+		c.plainBounds(ctx)
 	}
 	return c.out, nil
 }
@@ -263,10 +275,13 @@ func (c *counting) tell() {
 }
 
 // plainBounds takes into account what verdicts and distances say about visit counts: at most one visit in
-// each step once the state is reached.
-func (c *counting) plainBounds() {
+// each step once the state is reached. When the context ends, bounds stay as wide as they are.
+func (c *counting) plainBounds(ctx context.Context) {
 	const slack = 1 + 0x1p-40
 	for s, v := range c.out.Extended {
+		if s%checkEvery == 0 && ctx.Err() != nil {
+			return
+		}
 		lower, upper := &c.out.Lower[s], &c.out.Upper[s]
 		if !c.reach.Reached.Has(uint32(s)) || c.m.Terminal(uint32(s)) {
 			*lower, *upper = 0, 0
@@ -335,13 +350,18 @@ func (c *counting) each(ctx context.Context, stage string, states []uint32, bloc
 	wait.Wait()
 }
 
-// region returns the reachable states from which an end component is reached almost surely.
-func (v *Visits) region(component uint32) sparse.Bitset {
+// region returns the reachable states from which an end component is reached almost surely; nil when the
+// context ends.
+func (v *Visits) region(ctx context.Context, component uint32) sparse.Bitset {
 	target := sparse.NewBitset(v.m.NumStates())
 	for _, s := range v.components.Members(component) {
 		target.Set(s)
 	}
-	region := v.structure.AlmostSure(target)
+	region := v.structure.Within(ctx).AlmostSure(target)
+	v.structure.Within(context.Background())
+	if region == nil {
+		return nil
+	}
 	for i := range region {
 		region[i] &= v.reach.Reached[i]
 	}
@@ -368,16 +388,22 @@ func (v *Visits) Bounds(ctx context.Context, x uint32, discount, width float64, 
 		w := v.certainly(x, discount, sense)
 		return w.lower, w.upper, nil
 	}
-	inside := v.inside(x, sense)
+	inside := v.inside(ctx, x, sense)
+	if ctx.Err() != nil {
+		return 0, math.Inf(1), nil
+	}
 	if inside == nil {
 		return 0, 0, nil
 	}
-	a := newArea(v.m, discount)
+	a := newArea(ctx, v.m, discount)
 	if !a.contracts() {
 		return 0, math.Inf(1), nil
 	}
 	for depth := v.reach.Distance[x] + v.reach.Distance[x]/2 + 8; ; depth = 2 * depth {
 		a.spread(v.before, inside, v.start, min(depth, everywhere))
+		if ctx.Err() != nil {
+			return 0, math.Inf(1), nil
+		}
 		if a.position[x] == None {
 			if a.complete {
 				return 0, 0, nil
@@ -396,8 +422,9 @@ func (v *Visits) Bounds(ctx context.Context, x uint32, discount, width float64, 
 	}
 }
 
-// inside returns what policies that visit x must stay in, in a sense; nil where there are none.
-func (v *Visits) inside(x uint32, sense Sense) sparse.Bitset {
+// inside returns what policies that visit x must stay in, in a sense; nil where there are none, and
+// when the context ends.
+func (v *Visits) inside(ctx context.Context, x uint32, sense Sense) sparse.Bitset {
 	if !v.reach.Reached.Has(x) || v.m.Terminal(x) {
 		return nil
 	}
@@ -408,7 +435,7 @@ func (v *Visits) inside(x uint32, sense Sense) sparse.Bitset {
 	if k == None {
 		return nil
 	}
-	if region := v.region(k); region.Has(v.start) {
+	if region := v.region(ctx, k); region != nil && region.Has(v.start) {
 		return region
 	}
 	return nil
@@ -425,14 +452,20 @@ func (v *Visits) Critical(ctx context.Context, x uint32, precision float64, sens
 	if v.deterministic {
 		return v.certainCritical(x, precision)
 	}
-	inside := v.inside(x, sense)
+	inside := v.inside(ctx, x, sense)
+	if ctx.Err() != nil {
+		return 0, 1
+	}
 	if inside == nil {
 		return 1, 1
 	}
 	if _, cycle := v.DistanceAndCycle(x); cycle == None {
 		return 1, 1
 	}
-	h := &hitting{area: newArea(v.m, 0).spread(v.before, inside, v.start, everywhere)}
+	h := &hitting{area: newArea(ctx, v.m, 0).spread(v.before, inside, v.start, everywhere)}
+	if ctx.Err() != nil {
+		return 0, 1
+	}
 	lower, upper = 0, 1
 	// The logarithm of the count at both, as near as it is known. From 0 outward, because it takes long near
 	// 1, and then where a straight line between the two has its root.

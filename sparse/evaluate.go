@@ -1,10 +1,8 @@
 package sparse
 
 import (
-	"cmp"
 	"context"
 	"math"
-	"slices"
 )
 
 // evaluator brings the values of a solver close to those of its current policy, which it sees as a
@@ -24,16 +22,12 @@ type evaluator struct {
 	next   []uint32 // and the branch to follow next
 	count  uint32   // states that it has come to
 	order  []uint32 // state at each position
-	start  []uint32 // in the search: where the branches of each state on the path end
-	target []uint32
+	start  []uint32
+	target []uint32 // in the search: of the chain by states
 	weight []float64
 	earned []float64
 	value  []float64
 	blocks []uint32 // where components begin, from 0, and the number of states: no branch leads from before one of these to it or beyond
-
-	news   []uint32    // states whose choice is not the one written; nil when there are too many
-	joints [][2]uint32 // positions that they lead from and on to
-	joined uint32      // positions in components that were joined since the order was found
 
 	extrapolation
 }
@@ -45,10 +39,6 @@ const (
 	// evaluatorRelative times the component's greatest value is what the last sweep of a component may
 	// change: where values are faint, because all rewards are far away, the policy follows them as well.
 	evaluatorRelative = 1e-4
-	// fewNew is the share, one in so many, of new choices up to which the order stays, and muchJoined
-	// that of positions in joined components.
-	fewNew     = 32
-	muchJoined = 4
 )
 
 func newEvaluator(s *solver) *evaluator {
@@ -63,6 +53,11 @@ func newEvaluator(s *solver) *evaluator {
 	e.low, e.entry, e.next = make([]uint32, n), make([]uint32, n), make([]uint32, n)
 	e.order, e.start = make([]uint32, 0, n), make([]uint32, n+1)
 	e.earned, e.value = make([]float64, n), make([]float64, n)
+	room := uint32(0)
+	for state := range uint32(n) {
+		room += s.m.longest(state)
+	}
+	e.target, e.weight = make([]uint32, room), make([]float64, room)
 	return e
 }
 
@@ -71,15 +66,15 @@ func newEvaluator(s *solver) *evaluator {
 func (e *evaluator) run(ctx context.Context, enough float64) {
 	s := e.s
 	if e.mark != nil {
-		e.follow()
+		e.follow(ctx)
 		s.sweeps++
 		return
 	}
-	if !e.patch() {
-		if !e.arrange(ctx) {
-			return
-		}
-		e.write()
+	if !e.arrange(ctx) {
+		return
+	}
+	if e.write(ctx); ctx.Err() != nil {
+		return
 	}
 	s.each(func(lo, hi uint32) float64 {
 		for i, u := range e.order[lo:hi] {
@@ -96,19 +91,35 @@ func (e *evaluator) run(ctx context.Context, enough float64) {
 	})
 }
 
+// longest returns the most branches of a choice of a state.
+func (m *MDP) longest(state uint32) uint32 {
+	most := uint32(0)
+	lo, hi := m.Choices(state)
+	for c := lo; c < hi; c++ {
+		most = max(most, m.branchStart[c+1]-m.branchStart[c])
+	}
+	return most
+}
+
 // follow evaluates a certain chain exactly, up to rounding. It is trees that hang on terminal states
-// and on cycles; a cycle of L steps that earns a on its way is worth a/(1-γ^L) where it starts.
-func (e *evaluator) follow() {
+// and on cycles; a cycle of L steps that earns a on its way is worth a/(1-γ^L) where it starts. When the context
+// ends, other states keep their values.
+func (e *evaluator) follow(ctx context.Context) {
 	s := e.s
 	v, gamma := s.values, s.p.Discount
 	clear(e.mark)
 	for first := range uint32(len(v)) {
+		if first%checkEvery == 0 && ctx.Err() != nil {
+			return
+		}
 		depth := 0
 		u := first
 		for e.mark[u] == 0 && !s.m.Terminal(u) {
 			e.mark[u] = 1
 			e.path[depth] = u
-			depth++
+			if depth++; depth%checkEvery == 0 && ctx.Err() != nil {
+				return
+			}
 			u = s.m.target[s.policy[u]]
 		}
 		switch e.mark[u] {
@@ -144,13 +155,42 @@ func (s *solver) reward(state uint32) float64 {
 	return x
 }
 
-// branches returns the branches that a state has in the chain; none where it is terminal.
-func (e *evaluator) branches(state uint32) (lo, hi uint32) {
-	c := e.s.policy[state]
-	if c == None {
-		return 0, 0
+// gather writes the targets of the chain out, by state.
+func (e *evaluator) gather() {
+	e.layOut(nil)
+	m, start := e.s.m, e.start
+	e.s.each(func(lo, hi uint32) float64 {
+		for u := lo; u < hi; u++ {
+			if c := e.s.policy[u]; c != None {
+				copy(e.target[start[u]:start[u+1]], m.target[m.branchStart[c]:m.branchStart[c+1]])
+			}
+		}
+		return 0
+	})
+}
+
+// layOut finds where the branches of each state in the chain start: by state, or by where places says the
+// state is.
+func (e *evaluator) layOut(places []uint32) {
+	s, start := e.s, e.start
+	s.each(func(lo, hi uint32) float64 {
+		for u := lo; u < hi; u++ {
+			count := uint32(0)
+			if c := s.policy[u]; c != None {
+				count = s.m.branchStart[c+1] - s.m.branchStart[c]
+			}
+			at := u
+			if places != nil {
+				at = places[u]
+			}
+			start[at+1] = count
+		}
+		return 0
+	})
+	start[0] = 0
+	for i, count := range start[1:] {
+		start[i+1] = start[i] + count
 	}
-	return e.s.m.branchStart[c], e.s.m.branchStart[c+1]
 }
 
 // arrange finds the order and where its components begin: Tarjan's search, with components told
@@ -158,9 +198,10 @@ func (e *evaluator) branches(state uint32) (lo, hi uint32) {
 // the end.
 func (e *evaluator) arrange(ctx context.Context) bool {
 	const done = None
-	low, path, target := e.low, e.path, e.s.m.target
+	low, path, target := e.low, e.path, e.target
 	clear(low)
-	e.order, e.blocks, e.count, e.joined, e.news = e.order[:0], append(e.blocks[:0], 0), 0, 0, nil
+	e.gather()
+	e.order, e.blocks, e.count = e.order[:0], append(e.blocks[:0], 0), 0
 	waiting := len(path) // waiting states are path[waiting:]
 	for i := range uint32(len(low)) {
 		if i%checkEvery == 0 && ctx.Err() != nil {
@@ -177,7 +218,7 @@ func (e *evaluator) arrange(ctx context.Context) bool {
 		for depth := e.enter(first, 0); depth > 0; {
 			u := path[depth-1]
 			least := low[u]
-			for b, hi := e.next[depth-1], e.start[depth-1]; b < hi; b++ {
+			for b, hi := e.next[depth-1], e.start[u+1]; b < hi; b++ {
 				t := target[b]
 				if low[t] == 0 {
 					low[u], e.next[depth-1] = least, b
@@ -213,7 +254,6 @@ func (e *evaluator) arrange(ctx context.Context) bool {
 	for i, u := range e.order {
 		low[u] = uint32(i)
 	}
-	e.news = make([]uint32, 0, len(low)/fewNew)
 	return true
 }
 
@@ -221,51 +261,33 @@ func (e *evaluator) arrange(ctx context.Context) bool {
 func (e *evaluator) enter(state uint32, depth int) int {
 	e.count++
 	e.low[state], e.path[depth], e.entry[depth] = e.count, state, e.count
-	e.next[depth], e.start[depth] = e.branches(state)
+	e.next[depth] = e.start[state]
 	return depth + 1
 }
 
-// write writes the chain out by positions, with room for any choice of a state.
-func (e *evaluator) write() {
-	s := e.s
-	s.each(func(lo, hi uint32) float64 {
-		for i, u := range e.order[lo:hi] {
-			most := uint32(0)
-			first, end := s.m.Choices(u)
-			for c := first; c < end; c++ {
-				most = max(most, s.m.branchStart[c+1]-s.m.branchStart[c])
-			}
-			e.start[lo+uint32(i)+1] = most
-		}
-		return 0
-	})
-	e.start[0] = 0
-	for i, room := range e.start[1:] {
-		e.start[i+1] = e.start[i] + room
-	}
-	if room := e.start[len(e.order)]; uint32(len(e.target)) < room {
-		e.target, e.weight = make([]uint32, room), make([]float64, room)
-	}
-	s.each(func(lo, hi uint32) float64 {
-		for i := lo; i < hi; i++ {
-			e.writeState(i)
+// write writes the chain out by positions, if the context lasts.
+func (e *evaluator) write(ctx context.Context) {
+	e.layOut(e.low)
+	e.s.each(func(lo, hi uint32) float64 {
+		for u := lo; u < hi && (u%checkEvery != 0 || ctx.Err() == nil); u++ {
+			e.writeState(u)
 		}
 		return 0
 	})
 }
 
-// writeState writes out the choice of the state at a position. What is left of its room is filled with
+// writeState writes out the choice of a state at its position. What is left of the room is filled with
 // branches of no weight.
-func (e *evaluator) writeState(i uint32) {
-	u := e.order[i]
-	at, end := e.start[i], e.start[i+1]
+func (e *evaluator) writeState(u uint32) {
+	i, c := e.low[u], e.s.policy[u]
 	e.earned[i] = e.s.p.States[u]
-	if at == end {
+	if c == None {
 		return
 	}
 	m, gamma, stays := e.s.m, e.s.p.Discount, 0.0
-	weights := m.Probabilities(e.s.policy[u])
-	for k, t := range m.Targets(e.s.policy[u]) {
+	weights := m.Probabilities(c)
+	at, end := e.start[i], e.start[i+1]
+	for k, t := range m.Targets(c) {
 		p := weights[k]
 		if t == u {
 			stays += p
@@ -286,64 +308,6 @@ func (e *evaluator) writeState(i uint32) {
 	for ; at < end; at++ {
 		e.target[at], e.weight[at] = i, 0
 	}
-}
-
-// note notes that a state has a new choice.
-func (e *evaluator) note(state uint32) {
-	switch {
-	case e.news == nil:
-	case len(e.news) == cap(e.news):
-		e.news = nil
-	default:
-		e.news = append(e.news, state)
-	}
-}
-
-// patch writes the new choices into the chain, in the order that there is, and joins the components that
-// they connect. It reports whether that did: there must be few of them, and not too much joined.
-func (e *evaluator) patch() bool {
-	if e.news == nil {
-		return false
-	}
-	e.joints = e.joints[:0]
-	for _, u := range e.news {
-		i := e.low[u]
-		e.writeState(i)
-		last := i
-		for _, t := range e.target[e.start[i]:e.start[i+1]] {
-			last = max(last, t)
-		}
-		if last > i {
-			e.joints = append(e.joints, [2]uint32{i, last})
-		}
-	}
-	e.news = e.news[:0]
-	if len(e.joints) > 0 {
-		e.join()
-	}
-	return e.joined <= uint32(len(e.order)/muchJoined)
-}
-
-// join drops the beginnings of components that a joint goes over.
-func (e *evaluator) join() {
-	slices.SortFunc(e.joints, func(a, b [2]uint32) int { return cmp.Compare(a[0], b[0]) })
-	kept, joints := e.blocks[:1], e.joints
-	reach, wide := uint32(0), false // of the joints from before the beginning at hand; whether one went over the one before
-	for _, begin := range e.blocks[1:] {
-		for len(joints) > 0 && joints[0][0] < begin {
-			reach, joints = max(reach, joints[0][1]), joints[1:]
-		}
-		if reach >= begin {
-			wide = true
-			continue
-		}
-		if wide {
-			e.joined += begin - kept[len(kept)-1]
-			wide = false
-		}
-		kept = append(kept, begin)
-	}
-	e.blocks = kept
 }
 
 // iterate evaluates the components, or as many as there is time for.
@@ -382,7 +346,7 @@ func (e *evaluator) settle(ctx context.Context, lo, hi uint32, enough float64) (
 		for range evaluatorSweeps {
 			change, greatest := e.sweep(lo, hi)
 			work += len(values)
-			if change <= min(enough, evaluatorRelative*greatest) {
+			if change <= min(enough, evaluatorRelative*greatest) || len(values) > checkEvery && ctx.Err() != nil {
 				return work
 			}
 		}

@@ -6,6 +6,8 @@ import (
 	"math"
 	"runtime"
 	"sync"
+
+	"offswitch/sparse/csr"
 )
 
 // Problem is a discounted problem on a model: optimal values and policy for a reward, or the
@@ -38,7 +40,7 @@ const (
 	// that states far from any reward still follow its faint gradient.
 	tieRelative = 1e-9
 	// checkEvery is the number of states of work after which to see whether the context has ended.
-	checkEvery = 1 << 20
+	checkEvery = 1 << 18
 )
 
 // Solve solves the problem by policy iteration: Gauss-Seidel sweeps over all choices, in alternating
@@ -48,7 +50,8 @@ const (
 // nearest reward instead, so that their number hardly depends on how states are numbered.
 //
 // The result is the same, to the bit, for any number of workers. When the context ends, Solve returns
-// the values so far, with their proved error and Converged false, and no error. Errors are a discount
+// the values so far, with their proved error, which takes one more sweep, and Converged false, and no error; the
+// policy then is the one that they were last improved by. Errors are a discount
 // or reward out of range; slices of the wrong length panic. Solve takes 21 bytes a state; where choices are
 // not certain, 60, and 12 for each branch of each state's longest choice, and 44 for each state of the
 // policy's largest component; and 8 a state and 4 a branch while it finds distances. O(branches) a sweep.
@@ -58,7 +61,8 @@ func (m *MDP) Solve(ctx context.Context, p Problem) (*Solution, error) {
 		return nil, err
 	}
 	s.run(ctx)
-	return s.finish(), nil
+	s.finish(ctx)
+	return &Solution{Values: s.values, Error: s.final, Policy: s.policy, Sweeps: s.sweeps, Converged: s.done}, nil
 }
 
 type solver struct {
@@ -209,7 +213,10 @@ func (s *solver) run(ctx context.Context) {
 	stalled := 0
 	e := newEvaluator(s)
 	for round := 0; ctx.Err() == nil; round++ {
-		change, moved := s.improve(round%2 == 1, max(still, s.noise), e)
+		change, moved := s.improve(ctx, round%2 == 1, max(still, s.noise))
+		if ctx.Err() != nil {
+			break
+		}
 		if s.p.Progress != nil {
 			s.p.Progress(Progress{Stage: "solving", Done: s.sweeps, Error: change * s.modulus / (1 - s.modulus)})
 		}
@@ -258,32 +265,44 @@ func (s *solver) untouched() int {
 }
 
 // improve backs up every state once, forward or backward, each from what the states before it have
-// become, and tells the evaluator where the choice behind a value is another one than before. It
-// returns the greatest change of a value, and the number of states that changed their choice and their
-// value by more than still.
-func (s *solver) improve(backward bool, still float64, e *evaluator) (change float64, moved int) {
+// become; where these come in an order of their own, by batches whose rows are fetched at once. It returns
+// the greatest change of a value, and the number of states that changed their choice and their value by
+// more than still.
+func (s *solver) improve(ctx context.Context, backward bool, still float64) (change float64, moved int) {
 	s.sweeps++
 	greatest := 0.0
 	var x [1]float64
+	var rows csr.Batch
+	var batch [csr.AtOnce]uint32
 	n := uint32(len(s.values))
-	for i := range n {
-		state := i
-		if backward {
-			state = n - 1 - i
+	for done := uint32(0); done < n; {
+		if done%checkEvery == 0 && ctx.Err() != nil {
+			break
+		}
+		next := batch[:min(n-done, csr.AtOnce)]
+		for i := range next {
+			state := done + uint32(i)
+			if backward {
+				state = n - 1 - state
+			}
+			if s.order != nil {
+				state = s.order[state]
+			}
+			next[i] = state
 		}
 		if s.order != nil {
-			state = s.order[state]
+			csr.Fetch(&rows, s.m.BranchesOf, s.m.target, next)
 		}
-		s.backup(state, state+1, x[:])
-		d := math.Abs(x[0] - s.values[state])
-		if s.p.Policy == nil && s.choose(state, x[0]) {
-			e.note(state)
-			if d > still {
+		done += uint32(len(next))
+		for _, state := range next {
+			s.backup(state, state+1, x[:])
+			d := math.Abs(x[0] - s.values[state])
+			if s.p.Policy == nil && s.choose(state, x[0]) && d > still {
 				moved++
 			}
+			change, greatest = max(change, d), max(greatest, math.Abs(x[0]))
+			s.values[state] = x[0]
 		}
-		change, greatest = max(change, d), max(greatest, math.Abs(x[0]))
-		s.values[state] = x[0]
 	}
 	s.noise = s.rounding(greatest)
 	return change, moved
@@ -338,9 +357,18 @@ func (s *solver) backup(lo, hi uint32, out []float64) {
 	}
 }
 
-// finish picks the policy, ties to the first optimal choice.
-func (s *solver) finish() *Solution {
-	if s.p.Policy == nil {
+// finish picks the policy, ties to the first optimal choice. Where there was no time to converge there is none
+// for that, and states that no sweep has come to take their first choice.
+func (s *solver) finish(ctx context.Context) {
+	switch {
+	case s.p.Policy != nil:
+	case !s.done && ctx.Err() != nil:
+		for state, c := range s.policy {
+			if c == None && !s.m.Terminal(uint32(state)) {
+				s.policy[state], _ = s.m.Choices(uint32(state))
+			}
+		}
+	default:
 		slack := 2*s.modulus*s.final + 2*s.noise
 		s.each(func(lo, hi uint32) float64 {
 			for state := lo; state < hi; state++ {
@@ -359,5 +387,4 @@ func (s *solver) finish() *Solution {
 			return 0
 		})
 	}
-	return &Solution{Values: s.values, Error: s.final, Policy: s.policy, Sweeps: s.sweeps, Converged: s.done}
 }

@@ -136,7 +136,7 @@ func (o *analyzeOptions) run(ctx context.Context, s *session, path string) error
 		known.analyses = analyses
 		s.keep(func(w io.Writer) { known.print(w, o.json) }, exitUndecided)
 	}
-	unknown, err := offswitch.Unknown(q)
+	unknown, err := offswitch.Unknown(ctx, q)
 	if err != nil {
 		return err
 	}

@@ -203,10 +203,10 @@ func finiteOrNil(x float64) *float64 {
 func (r *goalSetReport) write(w io.Writer, m *sparse.MDP, frontier []uint32) error {
 	fmt.Fprintf(w, "%s: %s\n", r.Verdict, r.Why)
 	if r.Training.States > 0 {
-		fmt.Fprintf(w, "training   %s, %d states, discount %v\n", r.Training.Source, r.Training.States, r.Discount)
+		fmt.Fprintf(w, "training   %s, %s states, discount %v\n", r.Training.Source, offswitch.Group(r.Training.States), r.Discount)
 	}
 	if len(frontier) > 0 {
-		fmt.Fprintf(w, "           not closed: the policy leads to %s, and to %d other states it says nothing about\n", m.StateName(frontier[0]), len(frontier)-1)
+		fmt.Fprintf(w, "           not closed: the policy leads to %s, and to %s other states it says nothing about\n", m.StateName(frontier[0]), offswitch.Group(len(frontier)-1))
 	}
 	if r.Violated != nil {
 		fmt.Fprintf(w, "violated   %s\n", r.Violated)
@@ -218,7 +218,7 @@ func (r *goalSetReport) write(w io.Writer, m *sparse.MDP, frontier []uint32) err
 		r.Extremes[i].write(w)
 	}
 	if r.Ties > 0 {
-		fmt.Fprintf(w, "ties       %d, such as %s\n", r.Ties, &r.Tied[0])
+		fmt.Fprintf(w, "ties       %s, such as %s\n", offswitch.Group(r.Ties), &r.Tied[0])
 	}
 	for _, v := range r.Unproved {
 		fmt.Fprintf(w, "unproved   %s\n", v)

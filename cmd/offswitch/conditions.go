@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 )
 
@@ -35,7 +34,7 @@ func (s *session) readConditions(values []string, stdinTaken bool) (conditions [
 			}
 			stdinTaken = true
 		} else {
-			f, err := os.Open(name)
+			f, err := open(name, "a file of conditions")
 			if err != nil {
 				return nil, nil, fmt.Errorf("--where: %w", err)
 			}

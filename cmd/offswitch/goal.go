@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 
@@ -26,7 +25,7 @@ func readGoal(m *sparse.MDP, goal string) ([]float64, error) {
 	default:
 		return goalReward(m, goal)
 	}
-	f, err := os.Open(goal)
+	f, err := open(goal, "a file of rewards")
 	if err != nil {
 		return nil, err
 	}

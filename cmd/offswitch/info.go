@@ -86,7 +86,9 @@ func span(f *sparse.Floats) *[2]float64 {
 }
 
 func (r infoReport) write(w io.Writer) error {
-	fmt.Fprintf(w, "format    %s\nstates    %d (%d initial, %d terminal), the first is %s\nchoices   %d\nbranches  %d", r.Format, r.States, r.Initial, r.Terminal, r.FirstState.State, r.Choices, r.Branches)
+	group := offswitch.Group
+	fmt.Fprintf(w, "format    %s\nstates    %s (%s initial, %s terminal), the first is %s\n", r.Format, group(r.States), group(r.Initial), group(r.Terminal), r.FirstState.State)
+	fmt.Fprintf(w, "choices   %s\nbranches  %s", group(r.Choices), group(r.Branches))
 	if r.Deterministic {
 		fmt.Fprintf(w, " (deterministic)")
 	}
@@ -95,7 +97,7 @@ func (r infoReport) write(w io.Writer) error {
 		fmt.Fprintf(w, "actions   %s\n", strings.Join(r.Actions, " "))
 	}
 	for _, l := range r.Labels {
-		fmt.Fprintf(w, "label     %s (%d)\n", l.Name, l.States)
+		fmt.Fprintf(w, "label     %s (%s)\n", l.Name, group(l.States))
 	}
 	for _, x := range r.Rewards {
 		fmt.Fprintf(w, "reward    %s", x.Name)

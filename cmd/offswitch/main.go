@@ -113,8 +113,13 @@ func (s *session) run(ctx context.Context, args []string) int {
 	case err == nil:
 		return s.code
 	case s.ctx.Err() != nil:
+		s.mutex.Lock()
+		defer s.mutex.Unlock()
+		if s.known != nil {
+			s.known(s.stdout)
+		}
 		fmt.Fprintf(s.stderr, "offswitch: %s\n", s.ended())
-		return exitUndecided
+		return s.knownCode
 	}
 	fmt.Fprintf(s.stderr, "offswitch: %v\n", err)
 	return exitError

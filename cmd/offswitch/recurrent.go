@@ -67,9 +67,10 @@ func newRecurrent(s *session) *cobra.Command {
 }
 
 func (r recurrentReport) write(w io.Writer) error {
-	fmt.Fprintf(w, "states %d, recurrent %d, terminal %d\nend components %d\n", r.States, r.Recurrent, r.Terminal, r.EndComponents)
+	group := offswitch.Group
+	fmt.Fprintf(w, "states %s, recurrent %s, terminal %s\nend components %s\n", group(r.States), group(r.Recurrent), group(r.Terminal), group(r.EndComponents))
 	for _, x := range r.Sizes {
-		fmt.Fprintf(w, "  %d of size %d\n", x.Components, x.States)
+		fmt.Fprintf(w, "  %s of size %s\n", group(x.Components), group(x.States))
 	}
 	for k, members := range r.Components {
 		fmt.Fprintf(w, "component %d\n", k)

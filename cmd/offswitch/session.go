@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -51,6 +53,7 @@ standard input. Names that start with # and a number stand for a state or a choi
 
 Standard output has the answer and nothing else. Exit codes: 0 yes (or done), 1 no, 2 error,
 3 undecided, interrupted or out of time.`,
+		Version:           version(),
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		PersistentPreRunE: func(c *cobra.Command, _ []string) error { return s.begin(c) },
@@ -64,6 +67,14 @@ Standard output has the answer and nothing else. Exit codes: 0 yes (or done), 1 
 		newRecurrent(s), newInfo(s), newConvert(s), newGen(s),
 	)
 	return root
+}
+
+// version returns the version of the module that the command was built from.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
 }
 
 // progress draws a bar on standard error when that is a terminal; otherwise it is nil.
@@ -148,6 +159,15 @@ func (s *session) model(ctx context.Context, path string, o source) (*sparse.MDP
 	return m, terminals, nil
 }
 
+// open opens a file to read; what says what it is to be.
+func open(name, what string) (*os.File, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w, want %s", name, errors.Unwrap(err), what)
+	}
+	return f, nil
+}
+
 // defaultDiscount is the discount of who does not say.
 const defaultDiscount = 0.99
 
@@ -179,7 +199,7 @@ func (s *session) question(ctx context.Context, path string, o situation) (offsw
 	}
 	q.Model = m
 	if o.policy != "" {
-		f, err := os.Open(o.policy)
+		f, err := open(o.policy, "a file of states and actions")
 		if err != nil {
 			return q, nil, err
 		}

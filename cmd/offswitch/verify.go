@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -57,7 +56,7 @@ that is a proof.`, check.MaxViolations),
 
 // readCertificate reads a certificate about a model from a file, or from what can only be read once.
 func readCertificate(path string, m *sparse.MDP) (*check.Certificate, error) {
-	f, err := os.Open(path)
+	f, err := open(path, "a certificate")
 	if err != nil {
 		return nil, err
 	}

@@ -111,7 +111,7 @@ func TestReadFile(t *testing.T) {
 
 func TestNamesAreLostWhenAmbiguous(t *testing.T) {
 	const file = "@type: MDP\n@nr_states\n2\n@model\nstate 0\n//[a]\n\taction x\n\t\t1 : 1\nstate 1\n"
-	for comment, named := range map[string]bool{"//[b]\n": true, "": false, "//[a]\n": false, "// b\n": false, "\n//[b]\n": false} {
+	for comment, named := range map[string]bool{"//[b]\n": true, "": false, "//[a]\n": false, "//[]\n": false, "// b\n": false, "\n//[b]\n": false} {
 		m, err := Read(strings.NewReader(file + comment))
 		if err != nil {
 			t.Fatal(err)
@@ -119,6 +119,13 @@ func TestNamesAreLostWhenAmbiguous(t *testing.T) {
 		if (m.Names() != nil) != named {
 			t.Errorf("%q: names %v, want %v", comment, m.Names(), named)
 		}
+	}
+}
+
+func TestTwoNamesOfOneState(t *testing.T) {
+	_, err := Read(strings.NewReader("@type: MDP\n@nr_states\n1\n@model\nstate 0\n//[a]\n//[b]\n"))
+	if err == nil || !strings.Contains(err.Error(), "line 7") || !strings.Contains(err.Error(), "one name") {
+		t.Errorf("error %v", err)
 	}
 }
 

@@ -71,6 +71,7 @@ type piece struct {
 	open       bool   // the last choice may get more branches
 	openLine   int    // where the pending action or the open choice begins
 	stateLine  int
+	nameLine   int       // of the last state that has a name
 	rewardLine []float64 // the rewards of the last state or action line
 }
 
@@ -105,7 +106,7 @@ func (d *reader) parse(p *piece, in *text.Reader) {
 		}
 	}
 	p.in, p.first, p.firstLine, p.terminals = in, 0, 0, 0
-	p.pending, p.open, p.named = false, false, true
+	p.pending, p.open, p.named, p.nameLine = false, false, true, 0
 	p.rows.Reset(uint32(d.states))
 	p.marks = p.marks[:0]
 	p.names.Reset()
@@ -289,14 +290,20 @@ func (p *piece) line(line []byte) error {
 	return p.in.Errorf("found %s, want a state, an action, a transition (target : probability) or a comment", text.Show(line))
 }
 
-// comment takes //[name] directly after the line of a state as the name of that state.
+// comment takes //[name] directly after the line of a state as the name of that state. An empty one is none.
 func (p *piece) comment(words []byte) error {
 	n := p.rows.NumStates()
 	named := len(words) >= 2 && words[0] == '[' && words[len(words)-1] == ']'
-	if !named || n == 0 || !p.named || p.in.Line() != p.stateLine+1 {
+	switch line := p.in.Line(); {
+	case !named || n == 0:
+		return nil
+	case p.nameLine > 0 && line == p.nameLine+1:
+		return p.in.Errorf("found //%s, want one name for a state: it has one in the line before", text.Show(words))
+	case line != p.stateLine+1:
 		return nil
 	}
-	p.named = p.names.Add(words[1:len(words)-1]) == nil
+	p.nameLine = p.in.Line()
+	p.named = p.named && len(words) > len("[]") && p.names.Add(words[1:len(words)-1]) == nil
 	return nil
 }
 
