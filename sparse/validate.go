@@ -3,7 +3,7 @@ package sparse
 import (
 	"fmt"
 	"math"
-	"math/bits"
+	"runtime"
 
 	"offswitch/sparse/internal/pieces"
 )
@@ -72,10 +72,11 @@ type rows struct {
 	of          []uint32  // for each choice which row of set is its own
 	scratch     []float64 // for one row
 
-	// Kept from piece to piece, so that each place learns a row once.
+	// Kept from piece to piece, so that each place learns a row once. There is one for each core: more would
+	// learn more often, and not fit the caches.
 	set    rowSet
-	number []uint16   // of these rows in the model
-	recent []codedRow // two for each of the last bits of keyHash but one
+	keys   keySet   // of the short ones in set
+	number []uint16 // of these rows in the model
 }
 
 // sumError bounds how far the float64 sum of so many probabilities is off the real one, which is by
@@ -100,7 +101,7 @@ func (m *MDP) validateRows(probability *Floats) error {
 	check := func(r *rows) {
 		r.clean = m.checkStarts(r) && m.checkTargets(r) && (sure || m.checkSums(r, probability, !all.various.Load()))
 	}
-	err := pieces.Run(make([]rows, pieces.Places()), take, check, func(r *rows) error {
+	err := pieces.Run(make([]rows, runtime.GOMAXPROCS(0)), take, check, func(r *rows) error {
 		m.maxBranches, m.rowExcess = max(m.maxBranches, int(r.maxBranches)), max(m.rowExcess, r.excess)
 		if !r.clean {
 			return m.rowDefect(probability, 0, r.hi)
@@ -167,8 +168,8 @@ func (m *MDP) checkSums(r *rows, probability *Floats, collect bool) bool {
 		r.scratch = make([]float64, r.maxBranches)
 	}
 	r.of = r.of[:0]
-	if r.recent == nil {
-		r.recent = make([]codedRow, 1<<min(max(bits.Len(uint(m.NumChoices())/16), 1), 16))
+	if r.keys.key == nil {
+		r.keys.grow()
 	}
 	clean := true
 	for c := r.lo; c < r.hi; c++ {
@@ -177,20 +178,25 @@ func (m *MDP) checkSums(r *rows, probability *Floats, collect bool) bool {
 			clean = r.check(probability.row(lo, hi, r.scratch)) && clean
 			continue
 		}
-		key := probability.key(lo, hi)
-		place := keyHash(key) & (len(r.recent) - 1)
-		recent := &r.recent[place]
-		if recent.key != key {
-			recent = &r.recent[place^1]
-		}
-		if key == 0 || recent.key != key {
-			known := r.set.len()
-			row := probability.row(lo, hi, r.scratch)
-			if *recent = (codedRow{key, r.set.find(row)}); int(recent.number) == known {
+		if key := probability.key(lo, hi); key != 0 {
+			at := r.keys.place(key)
+			number := r.keys.number[at]
+			if r.keys.key[at] == 0 {
+				row := probability.row(lo, hi, r.scratch)
 				clean = r.check(row) && clean
+				number = r.set.add(row)
+				r.keys.put(at, key, number)
 			}
+			r.of = append(r.of, number)
+			continue
 		}
-		r.of = append(r.of, recent.number)
+		row := probability.row(lo, hi, r.scratch)
+		known := r.set.len()
+		number := r.set.find(row)
+		if int(number) == known {
+			clean = r.check(row) && clean
+		}
+		r.of = append(r.of, number)
 	}
 	return clean && r.off <= RowTolerance
 }

@@ -113,12 +113,17 @@ func (s *rowSet) find(row []float64) uint32 {
 			return i
 		}
 	}
+	s.slot[h] = s.add(row) + 1
+	return s.slot[h] - 1
+}
+
+// add returns the number of a row that is known to be new. find does not find it before the next one grows.
+func (s *rowSet) add(row []float64) uint32 {
 	if len(s.start) == 0 {
 		s.start = append(s.start, 0)
 	}
 	s.pool = append(s.pool, row...)
 	s.start = append(s.start, uint32(len(s.pool)))
-	s.slot[h] = uint32(s.len())
 	return uint32(s.len() - 1)
 }
 
@@ -248,10 +253,42 @@ func (f *Floats) row(lo, hi uint32, scratch []float64) []float64 {
 	return scratch
 }
 
-// codedRow is a short row by its codes, and its number in a rowSet. To compare codes takes no look at that.
-type codedRow struct {
-	key    uint64
-	number uint32
+// keySet has the numbers of short rows by their keys, so that a row once seen is found without a look at its
+// probabilities. It must grow before its first use.
+type keySet struct {
+	key    []uint64 // open addressing, a power of two long; 0: nothing
+	number []uint32 // of the row with that key
+	count  int
+}
+
+// place returns where a key is or may be put.
+func (s *keySet) place(key uint64) int {
+	mask := len(s.key) - 1
+	h := int(key*0x9E3779B97F4A7C15>>32) & mask
+	for s.key[h] != key && s.key[h] != 0 {
+		h = (h + 1) & mask
+	}
+	return h
+}
+
+// put adds a key in its place.
+func (s *keySet) put(place int, key uint64, number uint32) {
+	s.key[place], s.number[place] = key, number
+	if s.count++; 2*s.count > len(s.key) {
+		s.grow()
+	}
+}
+
+func (s *keySet) grow() {
+	old := *s
+	n := max(64, 2*len(old.key))
+	s.key, s.number = make([]uint64, n), make([]uint32, n)
+	for i, key := range old.key {
+		if key != 0 {
+			at := s.place(key)
+			s.key[at], s.number[at] = key, old.number[i]
+		}
+	}
 }
 
 // key returns what tells entries lo to hi-1 from all others by their codes, 0 where they have none or are
@@ -266,5 +303,3 @@ func (f *Floats) key(lo, hi uint32) uint64 {
 	}
 	return key
 }
-
-func keyHash(key uint64) int { return int(key * 0x9E3779B97F4A7C15 >> 40) }

@@ -183,6 +183,65 @@ func TestPieces(t *testing.T) {
 	}
 }
 
+// slowly returns X.tra with a blank before each line, so that none looks as Lines expects.
+func slowly(tra []byte) (out []byte) {
+	for line := range bytes.Lines(tra) {
+		out = append(append(out, ' '), line...)
+	}
+	return out
+}
+
+// differs compares a model read, or what is wrong with it, with that read from the same lines with a blank
+// before each.
+func differs(f files) string {
+	want, wantErr := Read(f.input())
+	f = maps.Clone(f)
+	f[".tra"] = bytes.NewBuffer(slowly(f[".tra"].Bytes()))
+	got, err := Read(f.input())
+	if fmt.Sprint(err) != fmt.Sprint(wantErr) {
+		return fmt.Sprintf("error %v, and %v with blanks", wantErr, err)
+	}
+	if err != nil {
+		return ""
+	}
+	return modeltest.Diff(want, got) + modeltest.DiffOrder(want, got)
+}
+
+// The lines that are read at once say the same as one by one, and what is wrong is found in the same place.
+func TestLinesOneByOne(t *testing.T) {
+	shape := modeltest.Wild()
+	shape.States = 60
+	for seed := range uint64(400) {
+		rng := rand.New(rand.NewPCG(seed, 4))
+		f := write(t, modeltest.Random(rng, shape))
+		tra := f[".tra"].Bytes()
+		if seed%5 == 0 {
+			header, lines, _ := bytes.Cut(tra, []byte("\n"))
+			long := strings.Repeat("long", rng.IntN(20)) + "\n"
+			tra = slices.Concat(header, []byte("\n"), bytes.ReplaceAll(lines, []byte("\n"), []byte(long)))
+		}
+		if seed%4 > 0 {
+			tra = modeltest.Mutate(rng, tra)
+		}
+		f[".tra"] = bytes.NewBuffer(tra)
+		if d := differs(f); d != "" {
+			t.Fatalf("seed %d: %s\n%s", seed, d, f)
+		}
+	}
+	// Numbers of eight digits and more, and of a chain.
+	for _, tra := range []string{
+		"20000000 3 4\n12345678 0 12345678 0.25\n12345678 0 12345679 0.75\n12345678 1 19999999 1\n123456789 0 1 1\n%s",
+		"20000000 3\n- 1\n0 12345678 0.25 a\n0 12345679 0.75 b\n1 19999999 1 c\n%s",
+		"2 2 2\n0 0 1 1\n000000001 0 00000001 1e0\n%s",
+		"2 2 2\n0 00 1 1\r\n1 0 0 1.\r\n%s",
+	} {
+		f := files{".tra": bytes.NewBufferString(fmt.Sprintf(tra, strings.Repeat("# comment\n", 200)))}
+		if d := differs(f); d != "" {
+			t.Errorf("%s\n%s", d, tra)
+		}
+	}
+}
+
 func die(t testing.TB) *sparse.MDP {
 	t.Helper()
 	f := make(files)
@@ -430,6 +489,9 @@ func FuzzRead(f *testing.F) {
 			if len(b) > 0 {
 				text[suffixes[i+1]] = bytes.NewBuffer(b)
 			}
+		}
+		if d := differs(text); d != "" {
+			t.Fatal(d)
 		}
 		m, err := Read(text.input())
 		if err != nil {

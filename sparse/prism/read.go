@@ -161,7 +161,7 @@ func (t *transitionReader) parse(p *transitionPiece, in *text.Reader) {
 }
 
 func (p *transitionPiece) read() (err error) {
-	for p.in.Next() {
+	for p.next() {
 		line := text.TrimLeft(p.in.Text())
 		switch {
 		case len(line) == 0 || line[0] == '#':
@@ -183,6 +183,16 @@ func (p *transitionPiece) read() (err error) {
 	}
 	p.rows.End()
 	return nil
+}
+
+// next goes to the next line that is not one of those that Lines reads.
+func (p *transitionPiece) next() bool {
+	if p.choiceLine > 0 {
+		if line := p.rows.Lines(p.in, uint32(p.first), p.file.nondeterministic); line > 0 {
+			p.choice, p.choiceLine = uint32(p.rows.ChoicesOfLast()-1), line
+		}
+	}
+	return p.in.Next()
 }
 
 // join adds a piece to the model.

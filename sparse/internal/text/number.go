@@ -70,12 +70,9 @@ func Uint(b []byte) (v uint32, rest []byte, ok bool) {
 // eightDigits returns the number that begins with the first of eight bytes, the lowest, and how many
 // of them are its digits. It takes all of them in hand at once.
 func eightDigits(b uint64) (v uint32, n int) {
-	const ones = 0x0101010101010101
-	digits := b ^ '0'*ones
-	others := (digits + 0x76*ones | digits) & (0x80 * ones)
-	if n = bits.TrailingZeros64(others) / 8; n == 0 {
-		return 0, 0
-	}
+	digits := b ^ '0'*eachByte
+	others := (digits + 0x76*eachByte | digits) & (0x80 * eachByte)
+	n = bits.TrailingZeros64(others) >> 3
 	x := digits << (64 - 8*n)
 	x = x*10 + x>>8
 	x = (x&0x000000FF000000FF*0x000F424000000064 + x>>16&0x000000FF000000FF*0x0000271000000001) >> 32

@@ -53,13 +53,14 @@ type Rows struct {
 	names       Words
 	states      uint32 // of the model; targets are checked against it
 	sum         float64
+	endings     *endings // for Lines
 }
 
 // Reset empties the rows, for a model of that many states.
 func (r *Rows) Reset(states uint32) {
 	*r = Rows{
 		choiceStart: r.choiceStart[:0], branchStart: r.branchStart[:0], target: r.target[:0], values: r.values[:0],
-		actions: r.actions[:0], names: r.names, states: states,
+		actions: r.actions[:0], names: r.names, states: states, endings: r.endings,
 	}
 }
 
