@@ -524,8 +524,7 @@ func (d *refinement) decompose(k uint32) {
 		t.dead = d.dead
 		d.local = t
 	}
-	// Until the candidate is divided anew, at has the ranks, and its bounds are memory.
-	t.stack, t.edge, t.last = d.found[:len(members)], d.bounds[k:end], None-1
+	t.stack, t.last = d.found[:len(members)], None-1 // until the candidate is divided anew, at has the ranks
 	for _, s := range members {
 		t.rank[s] = 0
 	}
