@@ -23,9 +23,8 @@ import (
 // when the context ends; see Within.
 //
 // The memory of StronglyConnected is used again. Where a component falls apart that takes besides the
-// predecessors, 4 bytes a state, 4 for each state of the largest such component, and a bit a branch: about
-// 28 bytes a state in all and 4 for each of its predecessors. States with very many choices take 8 bytes a
-// branch.
+// predecessors, 4 bytes for each state of the largest such component, and a bit a branch: about 24 bytes a
+// state in all and 4 for each of its predecessors. States with very many choices take 8 bytes a branch.
 func (r *Structure) EndComponents() *Components {
 	if r.components == nil {
 		classes := r.StronglyConnected()

@@ -19,10 +19,10 @@ type tarjan struct {
 	via    []uint32
 	target []uint32
 	rank   []uint32
-	next   uint32               // position on the path of the next state visited
-	last   uint32               // rank of the next component closed
-	dead   sparse.Bitset        // edges that do not count; nil: all count
-	stack  []uint32             // next edges of the path from the left, finished states of open components from the right
+	next   uint32        // position on the path of the next state visited
+	last   uint32        // rank of the next component closed
+	dead   sparse.Bitset // edges that do not count; nil: all count
+	stack  []uint32      // next edges of the path from the left, finished states of open components from the right
 	ctx    context.Context
 	ended  bool // the context has: ranks are worthless
 	ticks  uint32
