@@ -23,9 +23,8 @@ import (
 // when the context ends; see Within.
 //
 // The memory of StronglyConnected is used again. Where a component falls apart that takes besides the
-// predecessors, 4 bytes a state, 4 for each state of the largest such component, and a bit a branch: about
-// 28 bytes a state in all and 4 for each of its predecessors. States with very many choices take 8 bytes a
-// branch.
+// predecessors, 4 bytes for each state of the largest such component, and a bit a branch: about 24 bytes a
+// state in all and 4 for each of its predecessors. States with very many choices take 8 bytes a branch.
 func (r *Structure) EndComponents() *Components {
 	if r.components == nil {
 		classes := r.StronglyConnected()
@@ -47,16 +46,21 @@ func (r *Structure) EndComponents() *Components {
 
 // refine goes from the strongly connected components to the end components.
 func (d *refinement) refine() {
-	size := d.memory.zeros(d.count)
+	// one and several are the components with a state, and with another one.
+	one, several := d.memory.set(d.count), d.memory.set(d.count)
 	for _, k := range d.of {
-		size[k]++
+		if one.Has(k) {
+			several.Set(k)
+		}
+		one.Set(k)
 	}
+	d.memory.freeSets(one)
 	// out are the states that are alone and cannot stay; mixed says that some choice of another one
 	// can stay in its candidate and can leave it. Without that, nothing falls apart.
 	out := d.memory.set(len(d.of))
 	var mixed atomic.Bool
 	csr.Share(d.workers, len(d.of), func(lo, hi uint32) {
-		if d.survey(lo, hi, size, out) {
+		if d.survey(lo, hi, several, out) {
 			mixed.Store(true)
 		}
 	})
@@ -64,13 +68,12 @@ func (d *refinement) refine() {
 		d.of[s] = None
 	}
 	if !mixed.Load() {
-		d.memory.free(size)
-		d.memory.freeSets(out)
+		d.memory.freeSets(out, several)
 		return
 	}
 	d.at = d.memory.zeros(len(d.of))
-	d.trim(size)
-	d.memory.free(size)
+	d.trim(several)
+	d.memory.freeSets(several)
 	if d.stopped() {
 		return
 	}
@@ -88,14 +91,14 @@ func (d *refinement) refine() {
 var firstBudget = 64
 
 // survey looks at the states lo..hi-1; see refine.
-func (d *refinement) survey(lo, hi uint32, size []uint32, out sparse.Bitset) (mixed bool) {
+func (d *refinement) survey(lo, hi uint32, several, out sparse.Bitset) (mixed bool) {
 	sure := d.m.Deterministic()
 	for s := lo; s < hi; s++ {
 		if d.stoppedAt(s) {
 			return false
 		}
 		k := d.of[s]
-		if size[k] == 1 {
+		if !several.Has(k) {
 			if !d.canStay(s) {
 				out.Set(s)
 			}
@@ -140,7 +143,7 @@ var trimShare = 64
 //
 // Until it is out, at[s] counts the first choices of s that are known not to stay: none of them will again, so
 // that no choice is given up twice.
-func (d *refinement) trim(size []uint32) {
+func (d *refinement) trim(several sparse.Bitset) {
 	for {
 		d.gone = None
 		taken := 0
@@ -149,7 +152,7 @@ func (d *refinement) trim(size []uint32) {
 			if d.stoppedAt(s) {
 				return
 			}
-			if k := d.of[s]; k != None && size[k] > 1 && !d.stillStays(s) {
+			if k := d.of[s]; k != None && several.Has(k) && !d.stillStays(s) {
 				d.takeOut(s)
 				taken++
 			}

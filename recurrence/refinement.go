@@ -10,7 +10,7 @@ import (
 // along its live choices if every state in it that lost a way out led to every state in it that lost a
 // way in. Without such states a candidate is an end component.
 //
-// Beside the partitions and the predecessors it takes 12 bytes a state, 4 for each state of the largest
+// Beside the partitions and the predecessors it takes 8 bytes a state, 4 for each state of the largest
 // candidate that is examined, a few bits a state and one a branch.
 type refinement struct {
 	*Structure
@@ -24,10 +24,10 @@ type refinement struct {
 	dead   sparse.Bitset // branches of choices that can leave their candidate
 	hubs   hubs
 
-	// The members of candidate k are states[k:bounds[k]], and at is where a state is in it. If there are at least
-	// two, those in front of bounds[k+1] are those that lost something. No other candidate needs these two
-	// numbers, because no other begins there; and one state alone cannot fall apart. They are in no order.
-	states, at, bounds []uint32
+	// The members of candidate k are states[k:end(k)]. If there are at least two, those in front of lost(k) are
+	// those that lost something; one state alone cannot fall apart. They are in no order. at is where a state
+	// is, but for the first two of each candidate, where it is end and lost.
+	states, at []uint32
 
 	gone            uint32 // first of the states taken out whose predecessors have not been looked at, a list through at
 	lostOut, lostIn sparse.Bitset
@@ -49,21 +49,22 @@ func (d *refinement) prepare() {
 	d.dead = d.memory.set(d.m.NumBranches())
 	d.lostOut, d.lostIn, d.seen = d.memory.set(n), d.memory.set(n), d.memory.set(n)
 	d.gone = None
-	d.bounds = d.memory.zeros(n) // the size of each component to begin with
+	next := d.at[:d.count] // the size of each component, and then where its next member goes
+	clear(next)
 	for _, k := range d.of {
 		if k != None {
-			d.bounds[k]++
+			next[k]++
 		}
 	}
 	total := uint32(0)
-	for k, members := range d.bounds {
-		d.bounds[k], total = total, total+members
+	for k, members := range next {
+		next[k], total = total, total+members
 	}
 	d.states = d.memory.take(int(total))
 	for s, k := range d.of {
 		if k != None {
-			d.states[d.bounds[k]] = uint32(s)
-			d.bounds[k]++
+			d.states[next[k]] = uint32(s)
+			next[k]++
 		}
 	}
 	d.divide(0, total, d.of)
@@ -87,16 +88,33 @@ func (d *refinement) divide(lo, hi uint32, number []uint32) {
 	}
 }
 
-// bound sets where a candidate ends, and where those of its members end that lost something.
+// end returns where a candidate ends.
+func (d *refinement) end(k uint32) uint32 { return d.at[d.states[k]] }
+
+// lost returns where those members of a candidate of at least two end that lost something.
+func (d *refinement) lost(k uint32) uint32 { return d.at[d.states[k+1]] }
+
+// bound sets end and lost of a candidate, which is not empty.
 func (d *refinement) bound(k, end, lost uint32) {
-	d.bounds[k] = end
+	d.at[d.states[k]] = end
 	if end > k+1 {
-		d.bounds[k+1] = lost
+		d.at[d.states[k+1]] = lost
 	}
 }
 
-// alone reports whether a candidate has one state at most, which cannot fall apart.
-func (d *refinement) alone(k uint32) bool { return d.bounds[k] <= k+1 }
+// alone reports whether a candidate has one state, which cannot fall apart.
+func (d *refinement) alone(k uint32) bool { return d.end(k) == k+1 }
+
+// where returns the place of a state in its candidate.
+func (d *refinement) where(s uint32) uint32 {
+	switch k := d.of[s]; s {
+	case d.states[k]:
+		return k
+	case d.states[k+1]:
+		return k + 1
+	}
+	return d.at[s]
+}
 
 // assess notes what the candidates have lost that their strongly connected component had. out are states that
 // were one.
@@ -177,7 +195,7 @@ func (d *refinement) step() {
 
 // release hands back the memory of prepare and decompose.
 func (d *refinement) release() {
-	d.memory.free(d.states, d.at, d.bounds, d.found)
+	d.memory.free(d.states, d.at, d.found)
 	d.memory.freeSets(d.dead, d.lostOut, d.lostIn, d.seen)
 }
 
@@ -263,14 +281,14 @@ func (d *refinement) note(s uint32) {
 	if d.alone(k) {
 		return
 	}
-	end := d.bounds[k+1]
-	if d.at[s] < end {
+	end, lost, place := d.end(k), d.lost(k), d.where(s)
+	if place < lost {
 		return
 	}
-	d.swap(d.at[s], end)
-	d.bounds[k+1]++
+	d.swap(place, lost)
+	d.bound(k, end, lost+1)
 	d.hurt = true
-	if end == k && k <= d.place {
+	if lost == k && k <= d.place {
 		d.waiting = append(d.waiting, k)
 	}
 }
@@ -307,17 +325,20 @@ func (d *refinement) takeOut(s uint32) {
 // remove moves a state behind its candidate.
 func (d *refinement) remove(s uint32) {
 	k := d.of[s]
-	if end := d.bounds[k]; end > k+1 {
-		if lost := d.bounds[k+1]; d.at[s] < lost {
-			d.bounds[k+1]--
-			d.swap(d.at[s], lost-1)
-		}
-		d.swap(d.at[s], end-1)
+	if d.alone(k) {
+		return
 	}
-	d.bounds[k]--
+	end, lost, place := d.end(k)-1, d.lost(k), d.where(s)
+	if place < lost {
+		lost--
+		d.swap(place, lost)
+		place = lost
+	}
+	d.swap(place, end)
+	d.bound(k, end, lost)
 }
 
-// swap exchanges two members.
+// swap exchanges two members. If they are the first ones, bound has to follow.
 func (d *refinement) swap(i, j uint32) {
 	s, t := d.states[i], d.states[j]
 	d.states[i], d.states[j] = t, s
@@ -362,15 +383,15 @@ func (d *refinement) cut(s, to uint32) {
 // examine splits a candidate if its states that lost something show that it falls apart; otherwise
 // that is forgotten.
 func (d *refinement) examine(k uint32) {
-	if d.alone(k) || d.bounds[k+1] == k {
+	if d.of[d.states[k]] != k || d.alone(k) || d.lost(k) == k {
 		return
 	}
-	members := int(d.bounds[k] - k)
+	members := int(d.end(k) - k)
 	if cap(d.found) < members {
 		d.memory.free(d.found)
 		d.found = d.memory.take(members)
 	}
-	here := d.states[k:d.bounds[k+1]]
+	here := d.states[k:d.lost(k)]
 	edges := members * (1 + d.m.NumBranches()/len(d.of))
 	ways := [...]struct {
 		lost   sparse.Bitset
@@ -393,7 +414,7 @@ func (d *refinement) examine(k uint32) {
 			}
 		}
 		if !open {
-			d.bounds[k+1] = k
+			d.bound(k, d.end(k), k)
 			return
 		}
 	}
@@ -473,7 +494,7 @@ func (d *refinement) forget() {
 // split makes the states found a candidate of their own.
 func (d *refinement) split(k uint32) {
 	moved := d.found
-	end := d.bounds[k]
+	end := d.end(k)
 	part := end - uint32(len(moved))
 	for _, s := range moved {
 		d.remove(s)
@@ -485,7 +506,7 @@ func (d *refinement) split(k uint32) {
 			d.note(s)
 		}
 	}
-	if !d.alone(k) && d.bounds[k+1] > k {
+	if !d.alone(k) && d.lost(k) > k {
 		d.waiting = append(d.waiting, k)
 	}
 	for _, s := range moved {
@@ -512,11 +533,11 @@ func (d *refinement) split(k uint32) {
 // decompose splits a candidate into its strongly connected components along live choices, which all stay
 // inside.
 func (d *refinement) decompose(k uint32) {
-	for _, s := range d.states[k:d.bounds[k+1]] {
+	for _, s := range d.states[k:d.lost(k)] {
 		d.lostOut.Clear(s)
 		d.lostIn.Clear(s)
 	}
-	end := d.bounds[k]
+	end := d.end(k)
 	members := d.states[k:end]
 	t := d.local
 	if t == nil {
@@ -524,8 +545,7 @@ func (d *refinement) decompose(k uint32) {
 		t.dead = d.dead
 		d.local = t
 	}
-	// Until the candidate is divided anew, at has the ranks, and its bounds are memory.
-	t.stack, t.edge, t.last = d.found[:len(members)], d.bounds[k:end], None-1
+	t.stack, t.last = d.found[:len(members)], None-1 // until the candidate is divided anew, at has the ranks
 	for _, s := range members {
 		t.rank[s] = 0
 	}
@@ -536,7 +556,7 @@ func (d *refinement) decompose(k uint32) {
 		}
 	}
 	if parts := None - 1 - t.last; parts > 1 {
-		d.group(members, parts, d.bounds[k:end])
+		d.group(members, parts)
 		d.divide(k, end, d.at)
 		for _, s := range d.found[:len(members)] {
 			d.drop(s)
@@ -547,22 +567,25 @@ func (d *refinement) decompose(k uint32) {
 	d.divide(k, end, d.at)
 }
 
-// group brings the members of a part together, by rank, and leaves a copy in found. place is room for a number
-// for each part.
-func (d *refinement) group(members []uint32, parts uint32, place []uint32) {
-	copy(d.found[:len(members)], members)
-	place = place[:parts]
-	clear(place)
-	for _, s := range members {
-		place[None-1-d.at[s]]++
+// group brings the members of a part together, by rank, and leaves a copy in found. Until the candidate is
+// divided anew, of the first members in found holds a number for each part.
+func (d *refinement) group(members []uint32, parts uint32) {
+	before := d.found[:len(members)]
+	copy(before, members)
+	for _, s := range before[:parts] {
+		d.of[s] = 0
+	}
+	part := func(s uint32) *uint32 { return &d.of[before[None-1-d.at[s]]] }
+	for _, s := range before {
+		*part(s)++
 	}
 	total := uint32(0)
-	for i, size := range place {
-		place[i], total = total, total+size
+	for _, s := range before[:parts] {
+		d.of[s], total = total, total+d.of[s]
 	}
-	for _, s := range d.found[:len(members)] {
-		i := None - 1 - d.at[s]
-		members[place[i]] = s
-		place[i]++
+	for _, s := range before {
+		next := part(s)
+		members[*next] = s
+		*next++
 	}
 }

@@ -9,7 +9,8 @@ import (
 // tarjan is Tarjan's algorithm as Pearce (2016) arranged it: one rank a state, 0 while not visited,
 // the least position on the path that is known to be reached while its component is open, and
 // counting down from the top once it is closed, so that a single comparison ignores closed
-// components; path and open states share one array.
+// components; path and open states share one array. Of a state on the path only the next edge is kept, because
+// the edge before that leads to the next state on the path.
 //
 // A state reaches beyond itself, and is not the first of its component, exactly when its rank is at most that
 // of the state before it on the path: then both are in one component, and it takes over a lower rank.
@@ -21,8 +22,7 @@ type tarjan struct {
 	next   uint32        // position on the path of the next state visited
 	last   uint32        // rank of the next component closed
 	dead   sparse.Bitset // edges that do not count; nil: all count
-	stack  []uint32      // the path from the left, finished states of open components from the right
-	edge   []uint32      // next edge of each state on the path
+	stack  []uint32      // next edges of the path from the left, finished states of open components from the right
 	ctx    context.Context
 	ended  bool // the context has: ranks are worthless
 	ticks  uint32
@@ -48,8 +48,8 @@ func (t *tarjan) flatten(memory *scratch) {
 // reserve makes room for visiting so many states.
 func (t *tarjan) reserve(states int, memory *scratch) {
 	if len(t.stack) < states {
-		memory.free(t.stack, t.edge)
-		t.stack, t.edge = memory.take(states), memory.take(states)
+		memory.free(t.stack)
+		t.stack = memory.take(states)
 	}
 }
 
@@ -81,7 +81,7 @@ func (t *tarjan) finish() int {
 }
 
 // search ranks a state that has no rank, and what it can reach. It reports false when the context has ended.
-func (t *tarjan) search(v uint32) bool {
+func (t *tarjan) search(first uint32) bool {
 	if t.ticks--; t.ticks == 0 {
 		t.ticks = checkEvery
 		t.ended = t.ended || t.ctx.Err() != nil
@@ -89,15 +89,16 @@ func (t *tarjan) search(v uint32) bool {
 	if t.ended {
 		return false
 	}
-	start, via, rank, stack, edge, target, dead := t.start, t.via, t.rank, t.stack, t.edge, t.target, t.dead
+	start, via, rank, stack, target, dead := t.start, t.via, t.rank, t.stack, t.target, t.dead
 	next, last, ticks := t.next, t.last, t.ticks
 	depth, open := 0, len(stack)
+	v, before := first, first // the state at hand, and the last one on the path
 	e, end := start[v], start[v+1]
 	if via != nil {
 		e, end = via[e], via[end]
 	}
 	low, reaches := next, false
-	below := uint32(0) // rank of the last state on the path
+	below := uint32(0) // rank of before; 0: the path is empty
 	rank[v] = next
 	next++
 	for {
@@ -118,10 +119,10 @@ func (t *tarjan) search(v uint32) bool {
 						return false
 					}
 				}
-				stack[depth], edge[depth] = v, e
+				stack[depth] = e
 				depth++
 				rank[v], below = low, low
-				v, e, end = w, start[w], start[w+1]
+				before, v, e, end = v, w, start[w], start[w+1]
 				if via != nil {
 					e, end = via[e], via[end]
 				}
@@ -152,9 +153,13 @@ func (t *tarjan) search(v uint32) bool {
 		}
 		depth--
 		r := rank[v]
-		v, e, low, below = stack[depth], edge[depth], below, 0
+		v, e, low, below = before, stack[depth], below, 0
 		if depth > 0 {
-			below = rank[stack[depth-1]]
+			before = first
+			if depth > 1 {
+				before = target[stack[depth-2]-1]
+			}
+			below = rank[before]
 		}
 		end = start[v+1]
 		if via != nil {
