@@ -28,11 +28,11 @@ const (
 	// marginTolerance is how close the largest margin and its limit are brought, relative to it; and in
 	// widths of the box rangeTolerance times that.
 	marginTolerance = 1e-4
-	// leeway and leewayGrowth are by how much more than a solver says a limit is stated, in widths of the
-	// box, so that it can be proved, and by which factor that grows until it is, up to leewayMost.
-	leeway       = 1e-9
+	// leewayLeast is by how much more at least than multipliers bound it by a limit is stated, in widths of
+	// the box, so that it can be proved, leewayGrowth by which factor that grows, and leewayTries how often.
+	leewayLeast  = 0x1p-52
 	leewayGrowth = 10
-	leewayMost   = 1e-2
+	leewayTries  = 8
 )
 
 // retreats are how far to go back from a reward that attains an extreme, by itself, until it is proved a
@@ -100,9 +100,14 @@ func Range(ctx context.Context, g GoalSet, of Feature, solver Solver) (a Answer,
 	}
 	x.quantity.sign = -1
 	b, least, err := x.find()
-	x.attained(a, x.g, &least)
+	members := x.members
+	for _, c := range members {
+		x.attained(c, x.g, &least)
+	}
 	x.quantity.sign = 1
-	x.attained(b, x.g, &greatest)
+	for _, c := range members {
+		x.attained(c, x.g, &greatest)
+	}
 	if a.Verdict == Undecided {
 		a = b
 	}
@@ -147,7 +152,8 @@ type extremes struct {
 	quantity quantity
 	cuts     *generation  // for all quantities of one goal set
 	system   *feasibility // the like where rewards do not depend on features
-	center   []float64    // a reward inside the goal set, as far as the solver finds one; nil: not asked
+	center   []float64    // a reward inside the goal set, as far as one is found; nil: not asked
+	members  []Answer     // those proved
 }
 
 // find finds the extreme; its limit is that of the box if nothing better is proved.
@@ -199,7 +205,7 @@ func (x *extremes) solve() (Answer, Extreme, error) {
 		err = x.member(f, o, &e)
 	}
 	if err == nil && o.y != nil && e.Value < x.plain() {
-		err = x.limit(o, &e, func(q check.Question) *Certificate { return f.infeasible(q, o.y, 0, 0) })
+		err = x.limit(f, f.infeasible(f.g.question(), o.y, 0, 0), &e)
 	}
 	return f.best, e, err
 }
@@ -240,17 +246,24 @@ func (x *extremes) optimum(f *feasibility) (o optimum, err error) {
 	return o, nil
 }
 
-// inside asks the solver for a reward inside the goal set; nil where it finds none.
+// inside finds a reward inside the goal set; nil where there seems to be none.
 func (x *extremes) inside(f *feasibility) ([]float64, error) {
 	if x.center == nil {
-		r, err := f.ask(f.e.Problem)
-		switch {
-		case err != nil:
-			return nil, err
-		case usable(r, f.e.Problem):
-			x.center = f.e.Theta(r.X)
-		default:
-			x.center = []float64{}
+		x.center = []float64{}
+		if f != x.system {
+			o, err := x.cuts.maximise(quantity{})
+			if err != nil {
+				return nil, err
+			}
+			x.center = append(x.center, o.theta...)
+		} else {
+			r, err := f.ask(f.e.Problem)
+			if err != nil {
+				return nil, err
+			}
+			if usable(r, f.e.Problem) {
+				x.center = f.e.Theta(r.X)
+			}
 		}
 	}
 	if len(x.center) == 0 {
@@ -264,19 +277,19 @@ func (x *extremes) attained(a Answer, h GoalSet, e *Extreme) {
 	if a.Verdict != Yes {
 		return
 	}
+	x.members = append(x.members, a)
 	if value := x.quantity.of(a, h); !(value <= e.Value) {
 		e.Value, e.Member = value, a.Certificate
 	}
 }
 
-// leeways yields by how much to stay off what a solver says, more and more, in the units of the box.
-func (x *extremes) leeways() func(yield func(float64) bool) {
+// leeways yields by how much more than multipliers bound a quantity by a limit is stated, more and more.
+func (x *extremes) leeways(rounding float64) func(yield func(float64) bool) {
 	lower, upper := x.g.box()
+	d := max(rounding, leewayLeast*(upper-lower))
 	return func(yield func(float64) bool) {
-		for d := leeway; d <= leewayMost; d *= leewayGrowth {
-			if !yield(d * (upper - lower)) {
-				return
-			}
+		for i := 0; i < leewayTries && yield(d); i++ {
+			d *= leewayGrowth
 		}
 	}
 }
@@ -309,7 +322,7 @@ func (x *extremes) generate() (Answer, Extreme, error) {
 		e.Limit = 0 // for want of features
 	case o.y != nil:
 		constraints, cuts := g.multipliers(o.y)
-		err = x.limit(o, &e, func(q check.Question) *Certificate { return g.refutation(q, constraints, cuts) })
+		err = x.limit(g.feasibility, g.refutation(g.g.question(), constraints, cuts), &e)
 	}
 	return g.best, e, err
 }
@@ -321,7 +334,7 @@ func (x *extremes) member(f *feasibility, o optimum, e *Extreme) error {
 	if err == nil && !yes && (x.quantity.name == "" || o.first != nil) {
 		yes, err = x.goBack(f, o, e)
 	}
-	if err == nil && !yes && f == x.system {
+	if err == nil && !yes {
 		if o.first, err = x.inside(f); err == nil && o.first != nil {
 			_, err = x.goBack(f, o, e)
 		}
@@ -329,18 +342,18 @@ func (x *extremes) member(f *feasibility, o optimum, e *Extreme) error {
 	return err
 }
 
-// goBack goes back from an optimum as far as it takes. Where nothing at the end of the way is proved, what
-// lies on it is not tried.
+// goBack goes back from an optimum as far as it takes, and reports whether it did not take the whole way. Where
+// nothing at the end of the way is proved, what lies on it is not tried.
 func (x *extremes) goBack(f *feasibility, o optimum, e *Extreme) (yes bool, err error) {
 	if yes, err = x.retreat(f, o, e, 1); err != nil || !yes {
 		return yes, err
 	}
 	for _, d := range retreats {
 		if yes, err := x.retreat(f, o, e, d); err != nil || yes {
-			return true, err
+			return yes, err
 		}
 	}
-	return true, nil
+	return false, nil
 }
 
 // retreat tries to prove what lies some way back from an optimum.
@@ -378,20 +391,23 @@ func (x *extremes) retreat(f *feasibility, o optimum, e *Extreme, d float64) (ye
 	return false, nil
 }
 
-// limit proves that nothing goes beyond an optimum, by what refutes a goal set with a margin that is
-// greater, or with one more constraint, which has multiplier 1.
-func (x *extremes) limit(o optimum, e *Extreme, refute func(q check.Question) *Certificate) error {
-	for d := range x.leeways() {
-		h, err := x.quantity.atLeast(x.g, o.most+d)
+// limit proves by multipliers of the rows that nothing goes beyond what they bound the quantity by: they
+// refute a goal set with a margin that is greater, or with one more constraint, which has multiplier 1.
+func (x *extremes) limit(f *feasibility, c *Certificate, e *Extreme) error {
+	m := newMultipliers(f.judge, c)
+	m.balance()
+	most, rounding := m.bound(x.quantity)
+	for d := range x.leeways(rounding) {
+		h, err := x.quantity.atLeast(x.g, most+d)
 		if err != nil {
 			return err
 		}
-		c := refute(h.question())
+		c := m.certificate(h.question())
 		if x.quantity.name != "" {
-			c.ConstraintY = append(c.ConstraintY[:len(x.g.Constraints):len(x.g.Constraints)], x.quantity.sign)
+			c.ConstraintY = append(slices.Clip(c.ConstraintY), x.quantity.sign)
 		}
 		if len(check.Check(h.Model, c)) == 0 {
-			e.Limit, e.Beyond = o.most+d, c
+			e.Limit, e.Beyond = most+d, c
 			break
 		}
 	}
@@ -416,6 +432,7 @@ func (g *generation) maximise(q quantity) (optimum, error) {
 		cost[g.margin()] = 1
 		least, greatest := g.g.valueBounds()
 		p.upper[g.margin()] = max(g.g.Margin, 1+greatest-least)
+		defer func() { p.upper[g.margin()] = g.g.Margin }()
 		tolerance = func() float64 { return marginTolerance * (rangeTolerance*(upper-lower) + math.Abs(o.value)) }
 	} else if k := g.group[q.state]; int(k) < g.groups {
 		cost[k] = q.sign
