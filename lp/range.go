@@ -28,6 +28,10 @@ const (
 	// marginTolerance is how close the largest margin and its limit are brought, relative to it; and in
 	// widths of the box rangeTolerance times that.
 	marginTolerance = 1e-4
+	// closeEnough is the like where there is a second way to find them, which solves programs of at most mostDense
+	// entries, zeros included.
+	closeEnough = 1e-9
+	mostDense   = 1 << 18
 	// leewayLeast is by how much more at least than multipliers bound it by a limit is stated, in widths of
 	// the box, so that it can be proved, leewayGrowth by which factor that grows, and leewayTries how often.
 	leewayLeast  = 0x1p-52
@@ -200,38 +204,64 @@ func (x *extremes) solve() (Answer, Extreme, error) {
 	if f.best.Verdict == No || x.solver == nil || e.Value >= x.plain() {
 		return f.best, e, nil
 	}
-	o, err := x.optimum(f)
-	if err == nil && o.theta != nil {
-		err = x.member(f, o, &e)
+	p, err := x.program(f)
+	if err != nil {
+		return f.best, e, err
 	}
-	if err == nil && o.y != nil && e.Value < x.plain() {
-		err = x.limit(f, f.infeasible(f.g.question(), o.y, 0, 0), &e)
+	r, err := f.ask(p)
+	if err != nil {
+		return f.best, e, err
+	}
+	if err = x.prove(f, p, r, &e); err == nil && x.wide(&e) && p.Rows()*p.Columns() <= mostDense {
+		second := p.corner()
+		if err = x.prove(f, p, second, &e); !usable(r, p) {
+			r = second
+		}
+	}
+	if !usable(r, p) {
+		f.best.Why += fmt.Sprintf("; the extreme is not known: %s ended %v (%s)", x.solver.Name(), r.Status, r.Detail)
 	}
 	return f.best, e, err
 }
 
-// optimum asks the solver for the extreme.
-func (x *extremes) optimum(f *feasibility) (o optimum, err error) {
+// wide reports whether a value and its limit are further apart than need be.
+func (x *extremes) wide(e *Extreme) bool {
+	lower, upper := x.g.box()
+	return !(min(e.Limit, x.plain())-e.Value <= closeEnough*(upper-lower))
+}
+
+// prove proves what can be of an optimum.
+func (x *extremes) prove(f *feasibility, p *Problem, r Result, e *Extreme) error {
+	if !usable(r, p) {
+		return nil
+	}
+	o := x.optimum(f, r)
+	if err := x.member(f, o, e); err != nil {
+		return err
+	}
+	if len(r.Y) == p.Rows() && e.Value < x.plain() {
+		return x.limit(f, f.infeasible(f.g.question(), r.Y, 0, 0), e)
+	}
+	return nil
+}
+
+// program returns the program of the extreme.
+func (x *extremes) program(f *feasibility) (p *Problem, err error) {
 	if f.e == nil {
 		if f.e, err = Encode(f.g); err != nil {
-			return o, err
+			return nil, err
 		}
 	}
-	p := f.e.Problem
 	if x.quantity.name == "" {
-		p = f.e.maximiseMargin()
-	} else {
-		p = p.clone()
-		p.Cost[f.e.column[f.e.position[x.quantity.state]]] = -x.quantity.sign
+		return f.e.maximiseMargin(), nil
 	}
-	r, err := f.ask(p)
-	if err != nil {
-		return o, err
-	}
-	if !usable(r, p) {
-		f.best.Why += fmt.Sprintf("; the extreme is not known: %s ended %v (%s)", x.solver.Name(), r.Status, r.Detail)
-		return o, nil
-	}
+	p = f.e.Problem.clone()
+	p.Cost[f.e.column[f.e.position[x.quantity.state]]] = -x.quantity.sign
+	return p, nil
+}
+
+// optimum returns the optimum of a solution.
+func (x *extremes) optimum(f *feasibility, r Result) (o optimum) {
 	o.theta = f.e.Theta(r.X)
 	f.snap(o.theta)
 	if x.quantity.name == "" {
@@ -239,11 +269,7 @@ func (x *extremes) optimum(f *feasibility) (o optimum, err error) {
 	} else {
 		o.value = x.quantity.sign * o.theta[x.quantity.state]
 	}
-	o.most = o.value
-	if len(r.Y) == p.Rows() {
-		o.y = r.Y
-	}
-	return o, nil
+	return o
 }
 
 // inside finds a reward inside the goal set; nil where there seems to be none.
@@ -405,6 +431,9 @@ func (x *extremes) limit(f *feasibility, c *Certificate, e *Extreme) error {
 		c := m.certificate(h.question())
 		if x.quantity.name != "" {
 			c.ConstraintY = append(slices.Clip(c.ConstraintY), x.quantity.sign)
+		}
+		if most+d >= e.Limit {
+			break
 		}
 		if len(check.Check(h.Model, c)) == 0 {
 			e.Limit, e.Beyond = most+d, c
