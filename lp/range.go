@@ -24,10 +24,10 @@ func unknownExtreme() Extreme { return Extreme{Value: math.NaN(), Limit: math.In
 
 const (
 	// rangeTolerance is how close, in widths of the box, a value and its limit are brought.
-	rangeTolerance = 1e-6
+	rangeTolerance = 1e-9
 	// marginTolerance is how close the largest margin and its limit are brought, relative to it; and in
 	// widths of the box rangeTolerance times that.
-	marginTolerance = 1e-4
+	marginTolerance = 1e-7
 	// closeEnough is the like where there is a second way to find them, which solves programs of at most mostDense
 	// entries, zeros included.
 	closeEnough = 1e-9
@@ -325,6 +325,9 @@ func (x *extremes) generate() (Answer, Extreme, error) {
 	e := unknownExtreme()
 	if x.cuts == nil {
 		f := newFeasibility(x.ctx, x.g, x.solver)
+		if f.clash() {
+			return f.best, e, nil
+		}
 		if err := f.constants(); err != nil {
 			return f.best, e, err
 		}
@@ -353,8 +356,8 @@ func (x *extremes) generate() (Answer, Extreme, error) {
 	return g.best, e, err
 }
 
-// member proves that an optimum, or what lies close to it, is attained: with less of a margin, or on the way
-// to a reward inside the goal set.
+// member proves that an optimum, or what lies close to it, is attained: with less of a margin, on the way to a
+// reward inside the goal set, or, where nothing is inside because ties are forced, with rounded rewards.
 func (x *extremes) member(f *feasibility, o optimum, e *Extreme) error {
 	yes, err := x.retreat(f, o, e, 0)
 	if err == nil && !yes && (x.quantity.name == "" || o.first != nil) {
@@ -362,8 +365,12 @@ func (x *extremes) member(f *feasibility, o optimum, e *Extreme) error {
 	}
 	if err == nil && !yes {
 		if o.first, err = x.inside(f); err == nil && o.first != nil {
-			_, err = x.goBack(f, o, e)
+			yes, err = x.goBack(f, o, e)
 		}
+	}
+	if err == nil && !yes {
+		o.theta = rounded(o.theta)
+		_, err = x.retreat(f, o, e, 0)
 	}
 	return err
 }
