@@ -44,7 +44,8 @@ const (
 var retreats = []float64{1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-2, 0.1}
 
 // LargestMargin finds the largest margin with which a goal set is not empty; g.Margin is the least that
-// counts. Untaken choices with the distribution of the taken one, which no reward tells apart, are taken
+// counts: a yes keeps it, but one of less than some 1e-9 of the box is none that a solver tells from 0, and
+// leaves more undecided. Untaken choices with the distribution of the taken one, which no reward tells apart, are taken
 // to be weak. The answer's verdict is whether there is any margin, and its reward the one that keeps the
 // largest. With features it takes one discounted solve for each of some dozens of rewards; otherwise the
 // solver is asked for the optimum, and perhaps for a reward inside the goal set, and its multipliers prove the
@@ -325,7 +326,7 @@ func (x *extremes) generate() (Answer, Extreme, error) {
 	e := unknownExtreme()
 	if x.cuts == nil {
 		f := newFeasibility(x.ctx, x.g, x.solver)
-		if f.clash() {
+		if f.contradiction() || f.clash() {
 			return f.best, e, nil
 		}
 		if err := f.constants(); err != nil {
