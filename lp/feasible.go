@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 
 	"offswitch/lp/check"
 )
@@ -13,6 +14,8 @@ const (
 	// snapTolerance is how close to a bound of the box, in units of its width, a solver's reward is
 	// taken to be meant to lie on it.
 	snapTolerance = 1e-9
+	// roundedDigits is how many digits are left of rewards where they tie.
+	roundedDigits = 8
 	// tieMargin is the margin, in units of the width of the box, below which the largest margin is
 	// taken to be 0: some ties are forced, and the others are then kept apart one by one.
 	tieMargin = 1e-9
@@ -57,7 +60,7 @@ func newFeasibility(ctx context.Context, g GoalSet, solver Solver) *feasibility 
 }
 
 func (f *feasibility) run() error {
-	if f.contradiction() {
+	if f.contradiction() || f.clash() {
 		return nil
 	}
 	if err := f.likely(); err != nil {
@@ -137,6 +140,17 @@ func (f *feasibility) contradiction() bool {
 	c.ConstraintY = make([]float64, len(f.g.Constraints))
 	f.best.Why = fmt.Sprintf("in state %s, choices %s and %s have the same distribution, so there is no margin between them",
 		f.g.Model.StateName(same.State), f.g.Model.ActionName(same.Taken), f.g.Model.ActionName(same.Untaken))
+	return f.prove(&f.best, No, c)
+}
+
+// clash looks for equations among the constraints that contradict one another, and reports whether that proved
+// a no. Numbers count as the float64 that they are, so that 0.3 - 0.1 = 0.2 is a contradiction, too.
+func (f *feasibility) clash() bool {
+	c := check.New(f.g.Model, check.Infeasible, f.g.question())
+	if c.ConstraintY = f.g.clashing(f.states); c.ConstraintY == nil {
+		return false
+	}
+	f.best.Why = "equations among the constraints contradict one another, if only because numbers count as the nearest float64"
 	return f.prove(&f.best, No, c)
 }
 
@@ -275,7 +289,7 @@ func (f *feasibility) candidates(x []float64) (bool, error) {
 	exact := f.e.Theta(x)
 	snapped := slices.Clone(exact)
 	f.snap(snapped)
-	for _, values := range [][]float64{snapped, exact} {
+	for _, values := range [][]float64{snapped, exact, rounded(exact)} {
 		r := f.allowed(values, near)
 		if r == nil {
 			continue
@@ -305,6 +319,16 @@ func (f *feasibility) snap(theta []float64) {
 			theta[s] = upper
 		}
 	}
+}
+
+// rounded returns rewards as short as people write them: where ties are forced, the rewards that a solver means to
+// be equal, or to be those of constraints, are then equal.
+func rounded(theta []float64) []float64 {
+	out := make([]float64, len(theta))
+	for s, x := range theta {
+		out[s], _ = strconv.ParseFloat(strconv.FormatFloat(x, 'g', roundedDigits, 64), 64)
+	}
+	return out
 }
 
 // allowed returns the reward of these values, or one close by, that meets the constraints exactly;

@@ -438,18 +438,23 @@ func (g *generation) outside(v *sparse.Solution) []uint32 {
 	return sigma
 }
 
-// found judges the reward of w.
+// found judges the reward of w, and then the rounded one.
 func (g *generation) found(w []float64) error {
 	lower, upper := g.g.box()
-	r := g.allowed(g.reward(w), snapTolerance*(upper-lower))
-	if r == nil {
-		return nil
+	for _, values := range [][]float64{w, rounded(w)} {
+		r := g.allowed(g.reward(values), snapTolerance*(upper-lower))
+		if r == nil {
+			continue
+		}
+		a, err := g.judge.judge(g.ctx, r)
+		if err != nil {
+			return err
+		}
+		if g.keep(a); a.Verdict == Yes {
+			return nil
+		}
 	}
-	a, err := g.judge.judge(g.ctx, r)
-	if err != nil {
-		return err
-	}
-	if g.keep(a); g.best.Verdict == Undecided {
+	if g.best.Verdict == Undecided {
 		g.best.Why = "constraint generation finds a reward, but it is not proved a member: " + g.best.Why
 	}
 	return nil

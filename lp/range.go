@@ -24,15 +24,19 @@ func unknownExtreme() Extreme { return Extreme{Value: math.NaN(), Limit: math.In
 
 const (
 	// rangeTolerance is how close, in widths of the box, a value and its limit are brought.
-	rangeTolerance = 1e-6
+	rangeTolerance = 1e-9
 	// marginTolerance is how close the largest margin and its limit are brought, relative to it; and in
 	// widths of the box rangeTolerance times that.
-	marginTolerance = 1e-4
-	// leeway and leewayGrowth are by how much more than a solver says a limit is stated, in widths of the
-	// box, so that it can be proved, and by which factor that grows until it is, up to leewayMost.
-	leeway       = 1e-9
+	marginTolerance = 1e-7
+	// closeEnough is the like where there is a second way to find them, which solves programs of at most mostDense
+	// entries, zeros included.
+	closeEnough = 1e-9
+	mostDense   = 1 << 18
+	// leewayLeast is by how much more at least than multipliers bound it by a limit is stated, in widths of
+	// the box, so that it can be proved, leewayGrowth by which factor that grows, and leewayTries how often.
+	leewayLeast  = 0x1p-52
 	leewayGrowth = 10
-	leewayMost   = 1e-2
+	leewayTries  = 8
 )
 
 // retreats are how far to go back from a reward that attains an extreme, by itself, until it is proved a
@@ -40,7 +44,8 @@ const (
 var retreats = []float64{1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-2, 0.1}
 
 // LargestMargin finds the largest margin with which a goal set is not empty; g.Margin is the least that
-// counts. Untaken choices with the distribution of the taken one, which no reward tells apart, are taken
+// counts: a yes keeps it, but one of less than some 1e-9 of the box is none that a solver tells from 0, and
+// leaves more undecided. Untaken choices with the distribution of the taken one, which no reward tells apart, are taken
 // to be weak. The answer's verdict is whether there is any margin, and its reward the one that keeps the
 // largest. With features it takes one discounted solve for each of some dozens of rewards; otherwise the
 // solver is asked for the optimum, and perhaps for a reward inside the goal set, and its multipliers prove the
@@ -100,9 +105,14 @@ func Range(ctx context.Context, g GoalSet, of Feature, solver Solver) (a Answer,
 	}
 	x.quantity.sign = -1
 	b, least, err := x.find()
-	x.attained(a, x.g, &least)
+	members := x.members
+	for _, c := range members {
+		x.attained(c, x.g, &least)
+	}
 	x.quantity.sign = 1
-	x.attained(b, x.g, &greatest)
+	for _, c := range members {
+		x.attained(c, x.g, &greatest)
+	}
 	if a.Verdict == Undecided {
 		a = b
 	}
@@ -147,7 +157,8 @@ type extremes struct {
 	quantity quantity
 	cuts     *generation  // for all quantities of one goal set
 	system   *feasibility // the like where rewards do not depend on features
-	center   []float64    // a reward inside the goal set, as far as the solver finds one; nil: not asked
+	center   []float64    // a reward inside the goal set, as far as one is found; nil: not asked
+	members  []Answer     // those proved
 }
 
 // find finds the extreme; its limit is that of the box if nothing better is proved.
@@ -194,38 +205,64 @@ func (x *extremes) solve() (Answer, Extreme, error) {
 	if f.best.Verdict == No || x.solver == nil || e.Value >= x.plain() {
 		return f.best, e, nil
 	}
-	o, err := x.optimum(f)
-	if err == nil && o.theta != nil {
-		err = x.member(f, o, &e)
+	p, err := x.program(f)
+	if err != nil {
+		return f.best, e, err
 	}
-	if err == nil && o.y != nil && e.Value < x.plain() {
-		err = x.limit(o, &e, func(q check.Question) *Certificate { return f.infeasible(q, o.y, 0, 0) })
+	r, err := f.ask(p)
+	if err != nil {
+		return f.best, e, err
+	}
+	if err = x.prove(f, p, r, &e); err == nil && x.wide(&e) && p.Rows()*p.Columns() <= mostDense {
+		second := p.corner()
+		if err = x.prove(f, p, second, &e); !usable(r, p) {
+			r = second
+		}
+	}
+	if !usable(r, p) {
+		f.best.Why += fmt.Sprintf("; the extreme is not known: %s ended %v (%s)", x.solver.Name(), r.Status, r.Detail)
 	}
 	return f.best, e, err
 }
 
-// optimum asks the solver for the extreme.
-func (x *extremes) optimum(f *feasibility) (o optimum, err error) {
+// wide reports whether a value and its limit are further apart than need be.
+func (x *extremes) wide(e *Extreme) bool {
+	lower, upper := x.g.box()
+	return !(min(e.Limit, x.plain())-e.Value <= closeEnough*(upper-lower))
+}
+
+// prove proves what can be of an optimum.
+func (x *extremes) prove(f *feasibility, p *Problem, r Result, e *Extreme) error {
+	if !usable(r, p) {
+		return nil
+	}
+	o := x.optimum(f, r)
+	if err := x.member(f, o, e); err != nil {
+		return err
+	}
+	if len(r.Y) == p.Rows() && e.Value < x.plain() {
+		return x.limit(f, f.infeasible(f.g.question(), r.Y, 0, 0), e)
+	}
+	return nil
+}
+
+// program returns the program of the extreme.
+func (x *extremes) program(f *feasibility) (p *Problem, err error) {
 	if f.e == nil {
 		if f.e, err = Encode(f.g); err != nil {
-			return o, err
+			return nil, err
 		}
 	}
-	p := f.e.Problem
 	if x.quantity.name == "" {
-		p = f.e.maximiseMargin()
-	} else {
-		p = p.clone()
-		p.Cost[f.e.column[f.e.position[x.quantity.state]]] = -x.quantity.sign
+		return f.e.maximiseMargin(), nil
 	}
-	r, err := f.ask(p)
-	if err != nil {
-		return o, err
-	}
-	if !usable(r, p) {
-		f.best.Why += fmt.Sprintf("; the extreme is not known: %s ended %v (%s)", x.solver.Name(), r.Status, r.Detail)
-		return o, nil
-	}
+	p = f.e.Problem.clone()
+	p.Cost[f.e.column[f.e.position[x.quantity.state]]] = -x.quantity.sign
+	return p, nil
+}
+
+// optimum returns the optimum of a solution.
+func (x *extremes) optimum(f *feasibility, r Result) (o optimum) {
 	o.theta = f.e.Theta(r.X)
 	f.snap(o.theta)
 	if x.quantity.name == "" {
@@ -233,24 +270,27 @@ func (x *extremes) optimum(f *feasibility) (o optimum, err error) {
 	} else {
 		o.value = x.quantity.sign * o.theta[x.quantity.state]
 	}
-	o.most = o.value
-	if len(r.Y) == p.Rows() {
-		o.y = r.Y
-	}
-	return o, nil
+	return o
 }
 
-// inside asks the solver for a reward inside the goal set; nil where it finds none.
+// inside finds a reward inside the goal set; nil where there seems to be none.
 func (x *extremes) inside(f *feasibility) ([]float64, error) {
 	if x.center == nil {
-		r, err := f.ask(f.e.Problem)
-		switch {
-		case err != nil:
-			return nil, err
-		case usable(r, f.e.Problem):
-			x.center = f.e.Theta(r.X)
-		default:
-			x.center = []float64{}
+		x.center = []float64{}
+		if f != x.system {
+			o, err := x.cuts.maximise(quantity{})
+			if err != nil {
+				return nil, err
+			}
+			x.center = append(x.center, o.theta...)
+		} else {
+			r, err := f.ask(f.e.Problem)
+			if err != nil {
+				return nil, err
+			}
+			if usable(r, f.e.Problem) {
+				x.center = f.e.Theta(r.X)
+			}
 		}
 	}
 	if len(x.center) == 0 {
@@ -264,19 +304,19 @@ func (x *extremes) attained(a Answer, h GoalSet, e *Extreme) {
 	if a.Verdict != Yes {
 		return
 	}
+	x.members = append(x.members, a)
 	if value := x.quantity.of(a, h); !(value <= e.Value) {
 		e.Value, e.Member = value, a.Certificate
 	}
 }
 
-// leeways yields by how much to stay off what a solver says, more and more, in the units of the box.
-func (x *extremes) leeways() func(yield func(float64) bool) {
+// leeways yields by how much more than multipliers bound a quantity by a limit is stated, more and more.
+func (x *extremes) leeways(rounding float64) func(yield func(float64) bool) {
 	lower, upper := x.g.box()
+	d := max(rounding, leewayLeast*(upper-lower))
 	return func(yield func(float64) bool) {
-		for d := leeway; d <= leewayMost; d *= leewayGrowth {
-			if !yield(d * (upper - lower)) {
-				return
-			}
+		for i := 0; i < leewayTries && yield(d); i++ {
+			d *= leewayGrowth
 		}
 	}
 }
@@ -286,6 +326,9 @@ func (x *extremes) generate() (Answer, Extreme, error) {
 	e := unknownExtreme()
 	if x.cuts == nil {
 		f := newFeasibility(x.ctx, x.g, x.solver)
+		if f.contradiction() || f.clash() {
+			return f.best, e, nil
+		}
 		if err := f.constants(); err != nil {
 			return f.best, e, err
 		}
@@ -309,38 +352,42 @@ func (x *extremes) generate() (Answer, Extreme, error) {
 		e.Limit = 0 // for want of features
 	case o.y != nil:
 		constraints, cuts := g.multipliers(o.y)
-		err = x.limit(o, &e, func(q check.Question) *Certificate { return g.refutation(q, constraints, cuts) })
+		err = x.limit(g.feasibility, g.refutation(g.g.question(), constraints, cuts), &e)
 	}
 	return g.best, e, err
 }
 
-// member proves that an optimum, or what lies close to it, is attained: with less of a margin, or on the way
-// to a reward inside the goal set.
+// member proves that an optimum, or what lies close to it, is attained: with less of a margin, on the way to a
+// reward inside the goal set, or, where nothing is inside because ties are forced, with rounded rewards.
 func (x *extremes) member(f *feasibility, o optimum, e *Extreme) error {
 	yes, err := x.retreat(f, o, e, 0)
 	if err == nil && !yes && (x.quantity.name == "" || o.first != nil) {
 		yes, err = x.goBack(f, o, e)
 	}
-	if err == nil && !yes && f == x.system {
+	if err == nil && !yes {
 		if o.first, err = x.inside(f); err == nil && o.first != nil {
-			_, err = x.goBack(f, o, e)
+			yes, err = x.goBack(f, o, e)
 		}
+	}
+	if err == nil && !yes {
+		o.theta = rounded(o.theta)
+		_, err = x.retreat(f, o, e, 0)
 	}
 	return err
 }
 
-// goBack goes back from an optimum as far as it takes. Where nothing at the end of the way is proved, what
-// lies on it is not tried.
+// goBack goes back from an optimum as far as it takes, and reports whether it did not take the whole way. Where
+// nothing at the end of the way is proved, what lies on it is not tried.
 func (x *extremes) goBack(f *feasibility, o optimum, e *Extreme) (yes bool, err error) {
 	if yes, err = x.retreat(f, o, e, 1); err != nil || !yes {
 		return yes, err
 	}
 	for _, d := range retreats {
 		if yes, err := x.retreat(f, o, e, d); err != nil || yes {
-			return true, err
+			return yes, err
 		}
 	}
-	return true, nil
+	return false, nil
 }
 
 // retreat tries to prove what lies some way back from an optimum.
@@ -378,20 +425,26 @@ func (x *extremes) retreat(f *feasibility, o optimum, e *Extreme, d float64) (ye
 	return false, nil
 }
 
-// limit proves that nothing goes beyond an optimum, by what refutes a goal set with a margin that is
-// greater, or with one more constraint, which has multiplier 1.
-func (x *extremes) limit(o optimum, e *Extreme, refute func(q check.Question) *Certificate) error {
-	for d := range x.leeways() {
-		h, err := x.quantity.atLeast(x.g, o.most+d)
+// limit proves by multipliers of the rows that nothing goes beyond what they bound the quantity by: they
+// refute a goal set with a margin that is greater, or with one more constraint, which has multiplier 1.
+func (x *extremes) limit(f *feasibility, c *Certificate, e *Extreme) error {
+	m := newMultipliers(f.judge, c)
+	m.balance()
+	most, rounding := m.bound(x.quantity)
+	for d := range x.leeways(rounding) {
+		h, err := x.quantity.atLeast(x.g, most+d)
 		if err != nil {
 			return err
 		}
-		c := refute(h.question())
+		c := m.certificate(h.question())
 		if x.quantity.name != "" {
-			c.ConstraintY = append(c.ConstraintY[:len(x.g.Constraints):len(x.g.Constraints)], x.quantity.sign)
+			c.ConstraintY = append(slices.Clip(c.ConstraintY), x.quantity.sign)
+		}
+		if most+d >= e.Limit {
+			break
 		}
 		if len(check.Check(h.Model, c)) == 0 {
-			e.Limit, e.Beyond = o.most+d, c
+			e.Limit, e.Beyond = most+d, c
 			break
 		}
 	}
@@ -416,6 +469,7 @@ func (g *generation) maximise(q quantity) (optimum, error) {
 		cost[g.margin()] = 1
 		least, greatest := g.g.valueBounds()
 		p.upper[g.margin()] = max(g.g.Margin, 1+greatest-least)
+		defer func() { p.upper[g.margin()] = g.g.Margin }()
 		tolerance = func() float64 { return marginTolerance * (rangeTolerance*(upper-lower) + math.Abs(o.value)) }
 	} else if k := g.group[q.state]; int(k) < g.groups {
 		cost[k] = q.sign

@@ -114,8 +114,112 @@ func (r *reward) fractions() []check.ExactTheta {
 	return out
 }
 
-// repairRows is how many constraints repair takes on; its elimination is cubic.
-const repairRows = 200
+// equationRows is how many constraints are taken for equations; elimination is cubic.
+const equationRows = 200
+
+// equation says that coefficients times rewards, plus rest, is 0, exactly; it is a combination of constraints.
+type equation struct {
+	coefficient map[uint32]*big.Rat // by root; a handful
+	rest        *big.Rat
+	of          map[int]*big.Rat // multipliers of constraints
+	pivot       uint32           // the state that it is solved for, once it is, None for none
+}
+
+// equation returns a constraint taken for an equation.
+func (g *GoalSet) equation(i int, ties []uint32, none uint32) equation {
+	c := &g.Constraints[i]
+	x := equation{make(map[uint32]*big.Rat), new(big.Rat), map[int]*big.Rat{i: big.NewRat(1, 1)}, sparse.None}
+	for _, k := range c.Constants {
+		x.rest.Add(x.rest, rational(k))
+	}
+	for _, t := range c.Terms {
+		s := root(ties, t.State)
+		if s == none {
+			continue // its reward is 0
+		}
+		if x.coefficient[s] == nil {
+			x.coefficient[s] = new(big.Rat)
+		}
+		x.coefficient[s].Add(x.coefficient[s], rational(t.Coefficient))
+	}
+	return x
+}
+
+// eliminate solves each equation for one reward, preferably one with room, and eliminates it from the others.
+func eliminate(rows []equation, room func(s uint32) float64) {
+	for i := range rows {
+		x := &rows[i]
+		for s, c := range x.coefficient {
+			if c.Sign() != 0 && (x.pivot == sparse.None || room(s) > room(x.pivot) || room(s) == room(x.pivot) && s < x.pivot) {
+				x.pivot = s
+			}
+		}
+		if x.pivot == sparse.None {
+			continue
+		}
+		x.scale(new(big.Rat).Inv(x.coefficient[x.pivot]))
+		for j := range rows {
+			if f := rows[j].coefficient[x.pivot]; j != i && f != nil && f.Sign() != 0 {
+				rows[j].subtract(x, new(big.Rat).Set(f))
+			}
+		}
+	}
+}
+
+func (x *equation) scale(factor *big.Rat) {
+	for _, c := range x.coefficient {
+		c.Mul(c, factor)
+	}
+	for _, y := range x.of {
+		y.Mul(y, factor)
+	}
+	x.rest.Mul(x.rest, factor)
+}
+
+func (x *equation) subtract(y *equation, factor *big.Rat) {
+	for s, c := range y.coefficient {
+		subtractFrom(x.coefficient, s, c, factor)
+	}
+	for i, c := range y.of {
+		subtractFrom(x.of, i, c, factor)
+	}
+	x.rest.Sub(x.rest, new(big.Rat).Mul(factor, y.rest))
+}
+
+// subtractFrom subtracts a multiple of c from an entry.
+func subtractFrom[K comparable](entries map[K]*big.Rat, at K, c, factor *big.Rat) {
+	if entries[at] == nil {
+		entries[at] = new(big.Rat)
+	}
+	entries[at].Sub(entries[at], new(big.Rat).Mul(factor, c))
+}
+
+// clashing returns multipliers of the constraints that make nothing of the rewards of equations which contradict one
+// another, if only in the last digit of a number; nil where they do not.
+func (g *GoalSet) clashing(states []uint32) []float64 {
+	ties, none := check.Ties(g.Model, g.Constraints, g.Features, states)
+	var rows []equation
+	for i := range g.Constraints {
+		if g.Constraints[i].Sense == check.Equal && len(rows) < equationRows {
+			rows = append(rows, g.equation(i, ties, none))
+		}
+	}
+	eliminate(rows, func(uint32) float64 { return 0 })
+	for _, x := range rows {
+		if x.pivot != sparse.None || x.rest.Sign() == 0 {
+			continue
+		}
+		y, whole := make([]float64, len(g.Constraints)), big.NewInt(int64(-x.rest.Sign()))
+		for _, c := range x.of { // whole numbers are float64 if they are not large
+			whole.Mul(whole, new(big.Int).Quo(c.Denom(), new(big.Int).GCD(nil, nil, new(big.Int).Abs(whole), c.Denom())))
+		}
+		for i, c := range x.of {
+			y[i], _ = new(big.Rat).Mul(c, new(big.Rat).SetInt(whole)).Float64()
+		}
+		return y
+	}
+	return nil
+}
 
 // repair moves a reward that meets the constraints but for rounding to one that meets them
 // exactly: equations, broken inequalities, and inequalities closer than slack to being equations become
@@ -124,80 +228,30 @@ const repairRows = 200
 func (r *reward) repair(g *GoalSet, slack float64) {
 	states := g.matter(g.Relevant())
 	ties, none := check.Ties(g.Model, g.Constraints, g.Features, states)
-	type row struct {
-		coefficient map[uint32]*big.Rat // by root; a handful
-		rest        *big.Rat            // Σ coefficient·θ + rest = 0
-	}
-	var rows []row
+	var rows []equation
 	for i := range g.Constraints {
 		c := &g.Constraints[i]
 		value := c.Value(r.at)
 		off, _ := value.Float64()
-		if c.Met(value) && c.Sense != check.Equal && math.Abs(off) >= slack || len(rows) == repairRows {
+		if c.Met(value) && c.Sense != check.Equal && math.Abs(off) >= slack || len(rows) == equationRows {
 			continue
 		}
-		x := row{make(map[uint32]*big.Rat), new(big.Rat)}
-		for _, k := range c.Constants {
-			x.rest.Add(x.rest, rational(k))
-		}
-		for _, t := range c.Terms {
-			s := root(ties, t.State)
-			if s == none {
-				continue // its reward is 0
-			}
-			if x.coefficient[s] == nil {
-				x.coefficient[s] = new(big.Rat)
-			}
-			x.coefficient[s].Add(x.coefficient[s], rational(t.Coefficient))
-		}
-		rows = append(rows, x)
+		rows = append(rows, g.equation(i, ties, none))
 	}
 	lower, upper := g.box()
-	room := func(s uint32) float64 { return min(r.values[s]-lower, upper-r.values[s]) }
-	pivots := make([]uint32, len(rows))
-	for i, x := range rows {
-		pivot := uint32(sparse.None)
-		for s, c := range x.coefficient {
-			if c.Sign() != 0 && (pivot == sparse.None || room(s) > room(pivot) || room(s) == room(pivot) && s < pivot) {
-				pivot = s
-			}
-		}
-		pivots[i] = pivot
-		if pivot == sparse.None {
-			continue
-		}
-		scale := new(big.Rat).Inv(x.coefficient[pivot])
-		for s := range x.coefficient {
-			x.coefficient[s].Mul(x.coefficient[s], scale)
-		}
-		x.rest.Mul(x.rest, scale)
-		for j, y := range rows {
-			f := y.coefficient[pivot]
-			if j == i || f == nil || f.Sign() == 0 {
-				continue
-			}
-			f = new(big.Rat).Set(f)
-			for s, c := range x.coefficient {
-				if y.coefficient[s] == nil {
-					y.coefficient[s] = new(big.Rat)
-				}
-				y.coefficient[s].Sub(y.coefficient[s], new(big.Rat).Mul(f, c))
-			}
-			y.rest.Sub(y.rest, new(big.Rat).Mul(f, x.rest))
-		}
-	}
+	eliminate(rows, func(s uint32) float64 { return min(r.values[s]-lower, upper-r.values[s]) })
 	solved := make(map[uint32]*big.Rat)
-	for i, x := range rows {
-		if pivots[i] == sparse.None {
+	for _, x := range rows {
+		if x.pivot == sparse.None {
 			continue
 		}
 		sum := new(big.Rat).Neg(x.rest)
 		for s, c := range x.coefficient {
-			if s != pivots[i] {
+			if s != x.pivot {
 				sum.Sub(sum, new(big.Rat).Mul(c, r.at(s)))
 			}
 		}
-		solved[pivots[i]] = sum
+		solved[x.pivot] = sum
 	}
 	for s, x := range solved {
 		r.set(s, x)

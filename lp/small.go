@@ -20,8 +20,49 @@ type smallResult struct {
 const (
 	smallFeasible = 1e-11 // how far a row may be missed, relative to its terms
 	smallPivot    = 1e-9  // least pivot
+	smallCancels  = 1e-13 // what a pivot leaves of an entry that is rounding error, relative to the entry
 	smallSteps    = 50    // steps at most for each row and column
 )
+
+// corner solves a program whose columns have finite bounds by the dual simplex method, densely. It is unknown where
+// that finds no optimum.
+func (p *Problem) corner() Result {
+	n := p.Columns()
+	q := &small{lower: p.Lower, upper: p.Upper}
+	rows := make([][]float64, p.Rows())
+	for i := range rows {
+		rows[i] = make([]float64, n)
+	}
+	cost := make([]float64, n)
+	for j := range n {
+		cost[j] = -p.Cost[j]
+		for k := p.Start[j]; k < p.Start[j+1]; k++ {
+			rows[p.Row[k]][j] = p.Value[k]
+		}
+	}
+	for i, row := range rows {
+		if !math.IsInf(p.RowLower[i], -1) {
+			q.rows, q.bound = append(q.rows, row), append(q.bound, p.RowLower[i])
+		}
+		if !math.IsInf(p.RowUpper[i], 1) {
+			q.rows, q.bound = append(q.rows, scaled(row, -1)), append(q.bound, -p.RowUpper[i])
+		}
+	}
+	r := q.solve(cost)
+	if r.x == nil {
+		return Result{Detail: "no corner was found"}
+	}
+	y, k := make([]float64, len(rows)), 0
+	for i := range rows {
+		if !math.IsInf(p.RowLower[i], -1) {
+			y[i], k = y[i]+r.y[k], k+1
+		}
+		if !math.IsInf(p.RowUpper[i], 1) {
+			y[i], k = y[i]-r.y[k], k+1
+		}
+	}
+	return Result{Status: Optimal, X: r.x, Y: y}
+}
 
 // dictionary states each basic variable as a combination of the nonbasic ones, which are as many as the columns and
 // rest on a bound. Variables are the columns, then the rows' values.
@@ -137,7 +178,10 @@ func (t *dictionary) pivot(i, j int, to float64) {
 		}
 		d[j] = 0
 		for k, a := range row {
-			d[k] += f * a
+			before := math.Abs(d[k])
+			if d[k] += f * a; math.Abs(d[k]) < smallCancels*before {
+				d[k] = 0 // as where the two sides of an equation meet
+			}
 		}
 	}
 	for k, d := range t.d {

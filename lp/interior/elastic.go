@@ -22,6 +22,10 @@ const (
 	gapClosed = 1e-11
 	offLeast  = 1e-10
 	offMost   = 1e-8
+	// Where rounding keeps the method from all that, the best of its points will do that misses gapLeast and
+	// offLeast by a factor of no more than bestMost; worsened steps in a row after it are enough to see that.
+	bestMost = 1e4
+	worsened = 8
 	// centred is the barrier parameter, in units of the price, at which a solution counts as interior.
 	centred = 1e-5
 	// A lower bound of the violation of provedShare of what it is proves it well enough to stop.
@@ -213,7 +217,9 @@ func (e *elastic) minimise(ctx context.Context, cost []float64, price float64) l
 		free = free && c == 0
 	}
 	steps, stalled := 0, 0
-	for ; steps < mostSteps && stalled < mostStalled && ctx.Err() == nil; steps++ {
+	var best lp.Result
+	misses, since := math.Inf(1), 0 // by the best, and steps since then
+	for ; steps < mostSteps && stalled < mostStalled && ctx.Err() == nil && !(misses <= bestMost && since > worsened); steps++ {
 		w.measure()
 		detail := describe(steps, w.violation, w.bound/price)
 		converged := w.converged()
@@ -227,6 +233,12 @@ func (e *elastic) minimise(ctx context.Context, cost []float64, price float64) l
 		case !free && converged && w.violation > 10*accuracy:
 			return lp.Result{Status: lp.Infeasible, Detail: detail}
 		}
+		since++
+		if m := w.misses(); !free && w.violation <= accuracy && m < misses {
+			if misses, since = m, 0; m <= bestMost {
+				best = lp.Result{Status: lp.Optimal, X: w.solution(), Y: w.multipliers(), Detail: detail}
+			}
+		}
 		if w.advance(ctx) < leastLength {
 			stalled++
 		} else {
@@ -239,15 +251,23 @@ func (e *elastic) minimise(ctx context.Context, cost []float64, price float64) l
 		return lp.Result{Status: lp.Infeasible, Y: w.multipliers(), Detail: detail}
 	case free && w.violation <= accuracy:
 		return lp.Result{Status: lp.Optimal, X: w.solution(), Y: make([]float64, len(w.scale)), Detail: detail}
+	case best.X != nil:
+		return best
 	}
 	return lp.Result{Detail: detail}
 }
 
+// gap returns that between the costs and their least, relative to the costs.
+func (w *run) gap() float64 { return w.mu * float64(w.pairs) / (1 + math.Abs(w.value)) }
+
 // converged reports whether the point costs hardly more than the least.
 func (w *run) converged() bool {
-	gap := w.mu * float64(w.pairs) / (1 + math.Abs(w.value))
+	gap := w.gap()
 	return gap <= gapLeast && w.off <= offLeast*w.price || gap <= gapClosed && w.off <= offMost*w.price
 }
+
+// misses returns the factor by which a point misses what is asked of it.
+func (w *run) misses() float64 { return max(w.gap()/gapLeast, w.off/(offLeast*w.price)) }
 
 // begin starts in the middle of the bounds, with all sides on the central path.
 func (w *run) begin() {
