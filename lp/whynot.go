@@ -124,12 +124,14 @@ func (w *whyNot) goals(conditions []condition) GoalSet {
 func (w *whyNot) weights() []float64 {
 	m := w.g.Model
 	state := make([]float64, m.NumStates())
-	for i, c := range w.proof.Choices {
-		s, y := m.ChoiceState(c), w.proof.ChoiceY[i]
-		if c == w.g.Policy[s] {
-			state[s] = max(state[s], -y)
-		} else if w.g.margin(c) > 0 {
-			state[s] = max(state[s], y)
+	for _, x := range multipliers(w.proof) {
+		for i, c := range x.Choices {
+			s, y := m.ChoiceState(c), x.ChoiceY[i]
+			if c == w.g.Policy[s] {
+				state[s] = max(state[s], -y)
+			} else if w.g.margin(c) > 0 {
+				state[s] = max(state[s], y)
+			}
 		}
 	}
 	weights := make([]float64, len(w.kept))
@@ -139,7 +141,9 @@ func (w *whyNot) weights() []float64 {
 			weights[i] = state[c]
 			continue
 		}
-		weights[i] = math.Abs(w.proof.ConstraintY[constraint])
+		for _, x := range multipliers(w.proof) {
+			weights[i] = max(weights[i], math.Abs(x.ConstraintY[constraint]))
+		}
 		for _, t := range w.g.Constraints[int(c)-len(state)].Terms {
 			if t.Label != nil { // which ties rewards, whatever the multiplier
 				weights[i] = max(weights[i], math.SmallestNonzeroFloat64)
@@ -148,6 +152,18 @@ func (w *whyNot) weights() []float64 {
 		constraint++
 	}
 	return weights
+}
+
+// multipliers returns those of each case of a proof.
+func multipliers(c *Certificate) []*check.Multipliers {
+	if len(c.Cases) == 0 {
+		return []*check.Multipliers{&c.Multipliers}
+	}
+	all := make([]*check.Multipliers, len(c.Cases))
+	for i := range c.Cases {
+		all[i] = &c.Cases[i].Multipliers
+	}
+	return all
 }
 
 // support returns the conditions that the proof rests on, those of smaller multipliers first.
@@ -202,36 +218,55 @@ func (w *whyNot) clash(conditions []condition, states int) (*area, Verdict) {
 	}
 	v := a.clash()
 	if v == No {
-		w.kept, w.proof = conditions, a.best.Certificate
+		w.keep(conditions, a)
 	}
 	return a, v
+}
+
+// keep keeps only some conditions, which an area proves to clash, and of these those that the proof rests on.
+func (w *whyNot) keep(conditions []condition, a *area) {
+	w.kept, w.proof = slices.Sorted(slices.Values(conditions)), a.best.Certificate
+	if support := w.support(); len(support) < len(w.kept) {
+		w.truncate(support)
+	}
 }
 
 // truncated returns what the proof says of some of the conditions kept, whose goal set is g.
 func (w *whyNot) truncated(conditions []condition, g GoalSet, relevant sparse.Bitset) *Certificate {
 	c := check.New(g.Model, check.Infeasible, g.question())
-	for i, a := range w.proof.Choices {
-		s, y := g.Model.ChoiceState(a), w.proof.ChoiceY[i]
-		if relevant.Has(s) && (y > 0 || g.Train.Has(s)) {
-			c.Choices, c.ChoiceY = append(c.Choices, a), append(c.ChoiceY, y)
+	if len(w.proof.Cases) == 0 {
+		c.Multipliers = w.truncatedCase(conditions, g, relevant, nil, &w.proof.Multipliers)
+	}
+	for i := range w.proof.Cases {
+		x := &w.proof.Cases[i]
+		c.Cases = append(c.Cases, check.Case{Best: x.Best, Multipliers: w.truncatedCase(conditions, g, relevant, x.Best, &x.Multipliers)})
+	}
+	return c
+}
+
+func (w *whyNot) truncatedCase(conditions []condition, g GoalSet, relevant sparse.Bitset, best []uint32, x *check.Multipliers) (y check.Multipliers) {
+	for i, a := range x.Choices {
+		s := g.Model.ChoiceState(a)
+		if relevant.Has(s) && (x.ChoiceY[i] > 0 || g.Train.Has(s) || slices.Contains(best, a)) {
+			y.Choices, y.ChoiceY = append(y.Choices, a), append(y.ChoiceY, x.ChoiceY[i])
 		}
 	}
-	for i, s := range w.proof.Terminals {
+	for i, s := range x.Terminals {
 		if relevant.Has(s) {
-			c.Terminals, c.TerminalY = append(c.Terminals, s), append(c.TerminalY, w.proof.TerminalY[i])
+			y.Terminals, y.TerminalY = append(y.Terminals, s), append(y.TerminalY, x.TerminalY[i])
 		}
 	}
 	constraint := 0
-	for _, x := range w.kept {
-		if int(x) < g.Model.NumStates() {
+	for _, c := range w.kept {
+		if int(c) < g.Model.NumStates() {
 			continue
 		}
-		if _, ok := slices.BinarySearch(conditions, x); ok {
-			c.ConstraintY = append(c.ConstraintY, w.proof.ConstraintY[constraint])
+		if _, ok := slices.BinarySearch(conditions, c); ok {
+			y.ConstraintY = append(y.ConstraintY, x.ConstraintY[constraint])
 		}
 		constraint++
 	}
-	return c
+	return y
 }
 
 // lighten leaves out the conditions of the smallest multipliers, half of all at first, as long as the others are
@@ -273,12 +308,7 @@ func (w *whyNot) leaveOut() {
 		if !ok {
 			continue
 		}
-		if _, v := w.clash(slices.Delete(slices.Clone(w.kept), place, place+1), fewStates); v != No {
-			continue
-		}
-		if support := w.support(); len(support) < len(w.kept) {
-			w.truncate(support)
-		}
+		w.clash(slices.Delete(slices.Clone(w.kept), place, place+1), fewStates)
 	}
 }
 
@@ -312,8 +342,10 @@ func (w *whyNot) needed(limit int) (needed map[condition]bool, ok bool) {
 // decide finds out whether there is a reward for some of the conditions kept; if not, it keeps only these.
 func (w *whyNot) decide(conditions []condition) Verdict {
 	a, v := w.clash(conditions, fewStates)
-	if v == Yes && !a.search() {
-		v = Undecided
+	if v == Yes {
+		if v = a.byCases(); v == No {
+			w.keep(conditions, a)
+		}
 	}
 	if v == Undecided && !a.whole {
 		if _, v = w.clash(conditions, manyStates); v == Yes {
@@ -374,9 +406,11 @@ func (w *whyNot) conflict(conditions []condition, proof *Certificate, needed map
 	c := Conflict{Proof: proof}
 	m, n := w.g.Model, w.g.Model.NumStates()
 	against := make(map[uint32][]uint32)
-	for i, a := range w.proof.Choices {
-		if s := m.ChoiceState(a); a != w.g.Policy[s] && w.proof.ChoiceY[i] > 0 {
-			against[s] = append(against[s], a)
+	for _, x := range multipliers(w.proof) {
+		for i, a := range x.Choices {
+			if s := m.ChoiceState(a); a != w.g.Policy[s] && x.ChoiceY[i] > 0 && !slices.Contains(against[s], a) {
+				against[s] = append(against[s], a)
+			}
 		}
 	}
 	for _, x := range slices.Sorted(slices.Values(conditions)) {

@@ -73,6 +73,15 @@
 // is no solution, and G is empty. The bounds of v make this robust: a rounding error in y costs
 // as much as it is large, and no more.
 //
+// # Cases
+//
+// V* solves Bellman's equation, so that in a state s outside S_train that has choices one of them is best:
+// v(s) − θ(s) − γ Σ P(s,b,t) v(t) is at least 0 for every choice, and exactly 0 for some b. The system has only
+// the first half of that. A proof by cases also uses the second: for each b of one state there is a proof
+// in which this row is an equation, so that its multiplier is free, and that proof may again take cases, by
+// another state. Whatever θ is in G, (θ, V*) solves the system of one of the cases: where none has a solution, G
+// is empty. The checker wants the cases of each state to be those of all its choices.
+//
 // # Arithmetic
 //
 // Sums are float64 with a bound of their error, which is 0 where they are exact (see interval.go).

@@ -239,6 +239,8 @@ func (e *elastic) minimise(ctx context.Context, cost []float64, price float64) l
 		return lp.Result{Status: lp.Infeasible, Y: w.multipliers(), Detail: detail}
 	case free && w.violation <= accuracy:
 		return lp.Result{Status: lp.Optimal, X: w.solution(), Y: make([]float64, len(w.scale)), Detail: detail}
+	case w.violation <= accuracy:
+		return lp.Result{X: w.solution(), Detail: detail}
 	}
 	return lp.Result{Detail: detail}
 }
