@@ -29,6 +29,7 @@ type cases struct {
 	taken  []uint32 // choice of each free state: decided, or best by the last solution
 	fixed  []bool   // it is decided
 	nodes  int
+	most   int // nodes
 }
 
 const (
@@ -43,9 +44,10 @@ const (
 	leastExcess = 1e-10
 )
 
-// byCases looks for a reward, and for a proof that there is none. Where it finds neither, nothing is known.
-func (a *area) byCases() Verdict {
-	c := &cases{area: a, common: sparse.None}
+// byCases looks for a reward, and for a proof that there is none, in a tree of so many nodes at most. Where it finds
+// neither, nothing is known.
+func (a *area) byCases(most int) Verdict {
+	c := &cases{area: a, common: sparse.None, most: most}
 	if a.whole || a.g.Features == nil {
 		ring := a.ring()
 		c.common = a.encodeClosed(ring)
@@ -84,7 +86,7 @@ func (c *cases) leave(s uint32) {
 
 // split decides what there is where some choices are best, by cases if need be.
 func (c *cases) split(best []uint32) (Verdict, []check.Case) {
-	if c.nodes++; c.nodes > mostNodes || len(best) > check.MaxBest {
+	if c.nodes++; c.nodes > c.most || len(best) > check.MaxBest {
 		return Undecided, nil
 	}
 	clear(c.e.Cost)

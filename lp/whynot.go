@@ -44,8 +44,6 @@ const (
 	statePrice, branchPrice = 1 << 10, 2
 	// featuredPrice is how many times that a program with features costs: they fill it.
 	featuredPrice = 16
-	// mostConflicts is how many conflicts WhyNot looks at while it is not known whether they are irreducible.
-	mostConflicts = 16
 	// mostAlone is how many conditions are tried alone.
 	mostAlone = 128
 )
@@ -54,9 +52,14 @@ const (
 // it. Where the certificate rests on no constraints, it tries single conditions. Else it starts from all
 // that the certificate rests on and leaves out the conditions with the smallest multipliers, many at once,
 // and in the end single ones, as long as the rows of the states near the others contradict one another;
-// where they do not, it looks for a reward. Where neither comes of it, it also tries conflicts without the
-// condition in question. It stops where the context ends, and, unless it is thorough, where that takes
-// long; the conflict is as small then as it has become.
+// and it puts conditions together, from the one with the greatest multiplier, until they clash. Where the rows
+// do not contradict, the choices of states without a condition are tried in turn, which ends with a reward or with
+// a proof by cases, or where there are too many: then a condition stays open. It stops where the context ends, and,
+// unless it is thorough, where that takes long; the conflict is as small then as it has become.
+//
+// Where rewards depend on features, every state has a say in every condition, and rewards are only looked for
+// one at a time: the conflict is then no more than what the rows of the model's states near it prove, of some hundred
+// conditions or more as a rule, with nearly all of them open.
 //
 // Programs are those of some hundreds of states, whatever the size of the model, which counts only for the
 // checks: a few passes over it for each condition of the conflict.
@@ -79,16 +82,14 @@ func WhyNot(ctx context.Context, g GoalSet, proof *Certificate, solver Solver, t
 		return w.conflict(support, nil, nil)
 	}
 	if w.alone(support) {
-		needed, _ := w.needed(math.MaxInt)
-		return w.conflict(w.kept, w.proof, needed)
+		return w.conflict(w.kept, w.proof, w.needed())
 	}
 	if g.Features != nil { // programs with features are dense: the fewer conditions the better
 		w.lighten(w.truncate)
 	}
 	w.lighten(w.clashes)
 	w.leaveOut()
-	needed, _ := w.needed(math.MaxInt)
-	return w.better(needed)
+	return w.smallest()
 }
 
 // condition is a state of S_train that has choices, or the number of states plus the position of a
@@ -313,12 +314,12 @@ func (w *whyNot) leaveOut() {
 }
 
 // needed returns the conditions kept without which a reward was found, and leaves out those that turn out not to be
-// needed. It returns false where it gave up because of a number of others of which nothing is known.
-func (w *whyNot) needed(limit int) (needed map[condition]bool, ok bool) {
-	needed = make(map[condition]bool)
+// needed.
+func (w *whyNot) needed() map[condition]bool {
+	needed := make(map[condition]bool)
 	for again := true; again; {
 		again = false
-		open := 0
+		open := false
 		for _, c := range w.support() {
 			place, ok := slices.BinarySearch(w.kept, c)
 			if !ok || needed[c] {
@@ -328,22 +329,20 @@ func (w *whyNot) needed(limit int) (needed map[condition]bool, ok bool) {
 			case Yes:
 				needed[c] = true
 			case No:
-				again, open = again || open > 0, 0
+				again, open = again || open, false
 			default:
-				if open++; open >= limit {
-					return needed, false
-				}
+				open = true
 			}
 		}
 	}
-	return needed, true
+	return needed
 }
 
 // decide finds out whether there is a reward for some of the conditions kept; if not, it keeps only these.
 func (w *whyNot) decide(conditions []condition) Verdict {
 	a, v := w.clash(conditions, fewStates)
 	if v == Yes {
-		if v = a.byCases(); v == No {
+		if v = a.byCases(mostNodes); v == No {
 			w.keep(conditions, a)
 		}
 	}
@@ -355,50 +354,40 @@ func (w *whyNot) decide(conditions []condition) Verdict {
 	return v
 }
 
-// better returns the conflict kept, of which these conditions are known to be needed, or one near it, no
-// larger, of which less is open: each time it does without a condition that may not be needed.
-func (w *whyNot) better(needed map[condition]bool) Conflict {
-	best := w.conflict(w.kept, w.proof, needed)
-	pool := w.nearby()
+// fades are the factors that growth is tried with before the conflict kept is looked at, and after that if it
+// has to be.
+var fades = [2]float64{0.2, 0.4}
+
+// smallest returns the conflict kept, or a smaller one near it, such that as little as possible is open.
+func (w *whyNot) smallest() Conflict {
 	kept, proof := w.kept, w.proof
-	for i, tries := 0, 1; i < len(kept) && best.Open > 0 && tries < mostConflicts; i++ {
-		place, ok := slices.BinarySearch(pool, kept[i])
-		if needed[kept[i]] || !ok {
-			continue
-		}
-		rest := slices.Delete(slices.Clone(pool), place, place+1)
-		if !w.clashes(rest) {
-			continue
-		}
-		tries++
-		w.lighten(w.clashes)
-		w.leaveOut()
-		if len(w.kept) <= len(kept) {
-			if found, ok := w.needed(best.Open); ok {
-				best = w.conflict(w.kept, w.proof, found)
-				pool, needed, kept, proof, i = rest, found, w.kept, w.proof, -1
-			}
+	var best Conflict
+	decided := false
+	try := func() {
+		rest := w.budget / 2
+		w.budget -= rest
+		needed := w.needed()
+		w.budget += rest
+		if c := w.conflict(w.kept, w.proof, needed); !decided || c.Open < best.Open {
+			best, decided = c, true
 		}
 		w.kept, w.proof = kept, proof
 	}
+	grow := func(fade float64) {
+		if w.g.Features == nil && w.newGrowth().run(fade) {
+			if w.leaveOut(); len(w.kept) <= len(kept) {
+				try()
+			}
+			w.kept, w.proof = kept, proof
+		}
+	}
+	if grow(fades[0]); !decided || best.Open > 0 {
+		try()
+	}
+	if best.Open > 0 {
+		grow(fades[1])
+	}
 	return best
-}
-
-// nearby returns the conditions of the goal set about the states near those kept.
-func (w *whyNot) nearby() []condition {
-	near := w.around(w.kept, manyStates).near
-	var pool []condition
-	for s := range w.g.Train.All() {
-		if near.Has(s) && !w.g.Model.Terminal(s) {
-			pool = append(pool, s)
-		}
-	}
-	for i := range w.g.Constraints {
-		if !slices.ContainsFunc(w.g.Constraints[i].Terms, func(t check.Term) bool { return !near.Has(t.State) }) {
-			pool = append(pool, condition(w.g.Model.NumStates()+i))
-		}
-	}
-	return pool
 }
 
 // conflict describes what clashes, in the end.
