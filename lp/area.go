@@ -75,10 +75,21 @@ func (a *area) withSuccessors(set sparse.Bitset) sparse.Bitset {
 	return all
 }
 
+// encode encodes the rows of some states, with one v for those beyond. The only choice of a state is its best one.
+func (a *area) encode(ruled, beyond sparse.Bitset) *Encoding {
+	e := encode(a.g, a.withSuccessors(ruled), ruled, beyond)
+	for s := range ruled.All() {
+		if lo, hi := a.g.Model.Choices(s); hi-lo == 1 {
+			e.RowUpper[e.row(lo)] = 0
+		}
+	}
+	return e
+}
+
 // clash solves the rows near. It returns No where multipliers prove that there is no solution, and Yes where
 // there is one, which says nothing yet about rewards.
 func (a *area) clash() Verdict {
-	a.e = encode(a.g, a.withSuccessors(a.near), a.near, nil)
+	a.e = a.encode(a.near, nil)
 	r, ok := a.ask(a.e.Problem)
 	switch {
 	case !ok:
@@ -116,7 +127,7 @@ func (a *area) encodeClosed(ring sparse.Bitset) (common uint32) {
 	if !a.whole {
 		beyond = a.near.Complement(a.g.Model.NumStates())
 	}
-	a.e = encode(a.g, a.withSuccessors(ruled), ruled, beyond)
+	a.e = a.encode(ruled, beyond)
 	lower, upper := a.g.box()
 	for i, s := range a.e.States {
 		if j := a.e.value[i]; j != sparse.None && !a.whole && beyond.Has(s) {

@@ -70,7 +70,7 @@ func (a *area) byCases(most int) Verdict {
 		return verdict
 	}
 	proof := check.New(a.g.Model, check.Infeasible, a.g.question())
-	if proof.Cases = found; len(found) == 1 {
+	if proof.Cases = found; len(found[0].Best) == 0 {
 		proof.Multipliers, proof.Cases = found[0].Multipliers, nil
 	}
 	a.prove(&a.best, No, proof)
@@ -196,7 +196,7 @@ func (c *cases) leaf(best []uint32, r Result) (Verdict, []check.Case) {
 	closed := c.e
 	defer func() { c.e = closed }()
 	if c.common != sparse.None {
-		c.e = encode(c.g, c.withSuccessors(c.near), c.near, nil)
+		c.e = c.encode(c.near, nil)
 		for _, a := range best {
 			c.e.RowUpper[c.e.row(a)] = 0
 		}

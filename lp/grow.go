@@ -82,7 +82,7 @@ func (w *whyNot) states(c condition) []uint32 {
 func (w *whyNot) about(near sparse.Bitset) []condition {
 	var pool []condition
 	for s := range w.g.Train.All() {
-		if near.Has(s) && !w.g.Model.Terminal(s) {
+		if near.Has(s) && w.chooses(s) {
 			pool = append(pool, s)
 		}
 	}

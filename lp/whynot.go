@@ -16,8 +16,7 @@ type Conflict struct {
 	Pairs       []ConflictPair // in increasing order of states
 	Constraints []int          // positions in GoalSet.Constraints, increasing
 
-	// Proof is about the goal set of these conditions alone (and of states without choices, which are
-	// no condition), and says that it is empty. It is nil where that was not proved: then the
+	// Proof is about the goal set of these conditions alone, and says that it is empty. It is nil where that was not proved: then the
 	// conditions are those that the proof about the whole goal set rests on.
 	Proof *Certificate
 
@@ -27,7 +26,7 @@ type Conflict struct {
 	Open int
 }
 
-// ConflictPair is a state of S_train and what is taken there.
+// ConflictPair is a state of S_train that has several choices, and which of them is taken there.
 type ConflictPair struct {
 	State   uint32
 	Taken   uint32
@@ -70,7 +69,7 @@ func WhyNot(ctx context.Context, g GoalSet, proof *Certificate, solver Solver, t
 		w.budget = math.MaxInt
 	}
 	for s := range g.Train.All() {
-		if !g.Model.Terminal(s) {
+		if w.chooses(s) {
 			w.kept = append(w.kept, s)
 		}
 	}
@@ -92,7 +91,7 @@ func WhyNot(ctx context.Context, g GoalSet, proof *Certificate, solver Solver, t
 	return w.smallest()
 }
 
-// condition is a state of S_train that has choices, or the number of states plus the position of a
+// condition is a state of S_train that has several choices, or the number of states plus the position of a
 // constraint.
 type condition = uint32
 
@@ -103,6 +102,12 @@ type whyNot struct {
 	budget int
 	kept   []condition // which clash, increasing
 	proof  *Certificate
+}
+
+// chooses reports whether a state has several choices, so that what is taken there is a condition.
+func (w *whyNot) chooses(s uint32) bool {
+	lo, hi := w.g.Model.Choices(s)
+	return hi-lo > 1
 }
 
 // goals returns the goal set of some conditions.
@@ -248,7 +253,7 @@ func (w *whyNot) truncated(conditions []condition, g GoalSet, relevant sparse.Bi
 func (w *whyNot) truncatedCase(conditions []condition, g GoalSet, relevant sparse.Bitset, best []uint32, x *check.Multipliers) (y check.Multipliers) {
 	for i, a := range x.Choices {
 		s := g.Model.ChoiceState(a)
-		if relevant.Has(s) && (x.ChoiceY[i] > 0 || g.Train.Has(s) || slices.Contains(best, a)) {
+		if relevant.Has(s) && (x.ChoiceY[i] > 0 || g.Train.Has(s) || !w.chooses(s) || slices.Contains(best, a)) {
 			y.Choices, y.ChoiceY = append(y.Choices, a), append(y.ChoiceY, x.ChoiceY[i])
 		}
 	}

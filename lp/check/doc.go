@@ -60,7 +60,7 @@
 //
 //	v(s) − θ(s) − γ Σ P(s,π(s),t) v(t) = 0      s in S_train
 //	v(s) − θ(s) − γ Σ P(s,a,t) v(t)    ≥ ε      s in S_train, a untaken
-//	v(s) − θ(s) − γ Σ P(s,a,t) v(t)    ≥ 0      s in R outside S_train, every a
+//	v(s) − θ(s) − γ Σ P(s,a,t) v(t)    ≥ 0      s in R outside S_train, every a; = 0 where it is the only one
 //	v(s) − θ(s) = 0                             s terminal
 //	l ≤ θ ≤ u, the constraints, equal θ where a label or features tie states, 0 without features
 //	min(l, l/(1−β)) ≤ v(s) ≤ max(u, u/(1−β))

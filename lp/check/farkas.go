@@ -98,7 +98,8 @@ func (k *checker) contradiction(name string, c *Multipliers, best []uint32) {
 		if !k.relevant.Has(s) {
 			k.fail("farkas", name+"choice %s of %s has no row: S_train does not reach it", k.m.ActionName(a), k.name(s))
 		}
-		if !finite(c.ChoiceY[i]) || c.ChoiceY[i] < 0 && a != k.taken[s] && !slices.Contains(best, a) {
+		lo, hi := k.m.Choices(s)
+		if !finite(c.ChoiceY[i]) || c.ChoiceY[i] < 0 && a != k.taken[s] && hi-lo > 1 && !slices.Contains(best, a) {
 			k.fail("farkas", name+"choice %s of %s has multiplier %v, want a number of at least 0", k.m.ActionName(a), k.name(s), c.ChoiceY[i])
 		}
 	}
