@@ -13,33 +13,22 @@ import (
 //
 // A solution (θ, v) of the rows near is a reward only if v is the optimal value of θ, there and beyond.
 // Beyond, that is easy where no condition says anything about rewards: θ can make v whatever number C it
-// likes that is the same everywhere. Near, v(s) has to come from some choice,
-//
-//	v(s) − θ(s) − γ Σ P(s,a,t) v(t) = 0 for one a,
-//
-// where the rows have ≥ 0 for all. Which one is found by relaxing the equations, at first by the whole width
-// of v, and then by less and less: each time to ≤ most for the choice that was best by the last solution
-// (the convex-concave procedure). What comes of it is a suggestion, which counts only if the checker accepts
-// it as a member.
+// likes that is the same everywhere, and states around that lead near can take a choice that does not.
+// What is left is which choices are best near: see cases.
 type area struct {
 	*feasibility
 	of       *whyNot
 	near     sparse.Bitset // states with rows
 	whole    bool          // these are all that are relevant
 	solution []float64     // of these rows
+	trusting bool          // rewards found are not checked
+	v, theta []float64     // of the reward found, len NumStates
 }
 
 const (
 	// fewStates and manyStates are the numbers of states that areas have, about: more rows prove more, fewer
 	// are solved sooner.
 	fewStates, manyStates = 300, 1000
-	// searchSteps is how many programs a search for a reward may take, and searchMisses how many of them
-	// may have no solution.
-	searchSteps, searchMisses = 24, 3
-	// searchRelax is how much more is allowed after a program without a solution.
-	searchRelax = 1.6
-	// searchNear is, in units of the width of v, what is too little to be halved once more.
-	searchNear = 1e-4
 	// settleSweeps and settleTolerance bound the sweeps for the values of a suggestion.
 	settleSweeps, settleTolerance = 300, 1e-9
 	// keptBy is by how much a suggestion must keep the margins to be worth a check.
@@ -86,10 +75,21 @@ func (a *area) withSuccessors(set sparse.Bitset) sparse.Bitset {
 	return all
 }
 
+// encode encodes the rows of some states, with one v for those beyond. The only choice of a state is its best one.
+func (a *area) encode(ruled, beyond sparse.Bitset) *Encoding {
+	e := encode(a.g, a.withSuccessors(ruled), ruled, beyond)
+	for s := range ruled.All() {
+		if lo, hi := a.g.Model.Choices(s); hi-lo == 1 {
+			e.RowUpper[e.row(lo)] = 0
+		}
+	}
+	return e
+}
+
 // clash solves the rows near. It returns No where multipliers prove that there is no solution, and Yes where
 // there is one, which says nothing yet about rewards.
 func (a *area) clash() Verdict {
-	a.e = encode(a.g, a.withSuccessors(a.near), a.near, nil)
+	a.e = a.encode(a.near, nil)
 	r, ok := a.ask(a.e.Problem)
 	switch {
 	case !ok:
@@ -116,67 +116,6 @@ func (a *area) ask(p *Problem) (r Result, ok bool) {
 	return r, err == nil
 }
 
-// search looks for a reward, after a solution of the rows near was found, and reports whether one is proved.
-func (a *area) search() bool {
-	x := a.solution
-	if a.g.Features != nil {
-		return a.spreadOut(a.e.Theta(x))
-	}
-	v, theta := a.values(x, 0), a.e.Theta(x)
-	a.settle(v, theta)
-	ring := a.ring()
-	common := a.encodeClosed(ring)
-	p := a.e.Problem.clone()
-	for s := range ring.All() {
-		if !a.g.Model.Terminal(s) {
-			p.RowUpper[a.row(a.leaving(s))] = 0
-		}
-	}
-	free := a.free()
-	taken := make([]uint32, len(free))
-	a.follow(free, taken, v, theta)
-	least, greatest := a.g.valueBounds()
-	misses := 0
-	most := greatest - least
-	for range searchSteps {
-		for i, s := range free {
-			lo, hi := a.g.Model.Choices(s)
-			for c := lo; c < hi; c++ {
-				p.RowUpper[a.row(c)] = math.Inf(1)
-			}
-			p.RowUpper[a.row(taken[i])] = most
-		}
-		r, ok := a.ask(p)
-		if !ok {
-			return false
-		}
-		if !usable(r, p) {
-			if misses++; misses > searchMisses {
-				return false
-			}
-			most *= searchRelax
-			continue
-		}
-		beyond := 0.0
-		if common != sparse.None {
-			beyond = r.X[common]
-		}
-		v, theta := a.values(r.X, beyond), a.e.Theta(r.X)
-		if most == 0 {
-			return a.suggest(v, theta, r.X)
-		}
-		settled := slices.Clone(v)
-		a.settle(settled, theta)
-		if a.keeps(settled) && a.suggest(settled, theta, r.X) {
-			return true
-		}
-		if most = min(most/2, a.follow(free, taken, v, theta)); most < searchNear*(greatest-least) {
-			most = 0
-		}
-	}
-	return false
-}
-
 // encodeClosed encodes the rows near and those of the ring around, with one v beyond. It returns that column,
 // None when there is nothing beyond.
 func (a *area) encodeClosed(ring sparse.Bitset) (common uint32) {
@@ -188,7 +127,7 @@ func (a *area) encodeClosed(ring sparse.Bitset) (common uint32) {
 	if !a.whole {
 		beyond = a.near.Complement(a.g.Model.NumStates())
 	}
-	a.e = encode(a.g, a.withSuccessors(ruled), ruled, beyond)
+	a.e = a.encode(ruled, beyond)
 	lower, upper := a.g.box()
 	for i, s := range a.e.States {
 		if j := a.e.value[i]; j != sparse.None && !a.whole && beyond.Has(s) {
@@ -197,13 +136,6 @@ func (a *area) encodeClosed(ring sparse.Bitset) (common uint32) {
 		}
 	}
 	return sparse.None
-}
-
-// row returns the row of a choice.
-func (a *area) row(choice uint32) int {
-	s := a.g.Model.ChoiceState(choice)
-	lo, _ := a.g.Model.Choices(s)
-	return a.e.rowStart[a.e.position[s]] + int(choice-lo)
 }
 
 // ring returns the relevant states beyond that lead near.
@@ -237,34 +169,6 @@ func (a *area) leaving(s uint32) uint32 {
 		}
 	}
 	return best
-}
-
-// free returns the states near that have choices, none of which a condition takes.
-func (a *area) free() []uint32 {
-	var free []uint32
-	for s := range a.near.All() {
-		if !a.g.Train.Has(s) && !a.g.Model.Terminal(s) {
-			free = append(free, s)
-		}
-	}
-	return free
-}
-
-// follow lets free states take what is best by v, the first of equals, and returns by how much v of one of them
-// exceeds what that brings at most.
-func (a *area) follow(free, taken []uint32, v, theta []float64) (most float64) {
-	m := a.g.Model
-	for i, s := range free {
-		lo, hi := m.Choices(s)
-		best := math.Inf(-1)
-		for c := lo; c < hi; c++ {
-			if y := m.Expectation(c, v); y > best {
-				best, taken[i] = y, c
-			}
-		}
-		most = max(most, v[s]-theta[s]-a.g.Discount*best)
-	}
-	return most
 }
 
 // values returns v of a solution, len NumStates, with a number for states that have no column.

@@ -23,6 +23,9 @@ import (
 // certified returns random goal sets and certificates about them, of every kind.
 func certified(t *testing.T, rng *rand.Rand) (lp.GoalSet, *lp.Certificate) {
 	t.Helper()
+	if rng.IntN(8) == 0 {
+		return provedByCases(t, rng)
+	}
 	for {
 		g := lptest.GoalSet(rng, 6)
 		lower, upper := lptest.Box(g)
@@ -45,6 +48,24 @@ func certified(t *testing.T, rng *rand.Rand) (lp.GoalSet, *lp.Certificate) {
 		}
 		if a.Verdict != lp.Undecided {
 			return g, a.Certificate
+		}
+	}
+}
+
+// provedByCases returns random goal sets and proofs by cases that they are empty.
+func provedByCases(t *testing.T, rng *rand.Rand) (lp.GoalSet, *lp.Certificate) {
+	t.Helper()
+	for {
+		g := lptest.Contrary(rng)
+		a, err := lp.Feasible(context.Background(), g, interior.Solver{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.Verdict != lp.No {
+			continue
+		}
+		if c := lp.WhyNot(context.Background(), g, a.Certificate, interior.Solver{}, true); len(c.Proof.Cases) > 0 {
+			return lptest.Without(g, c, -1), c.Proof
 		}
 	}
 }
@@ -74,7 +95,7 @@ func goalSet(t *testing.T, m *sparse.MDP, q check.Question) (lp.GoalSet, bool) {
 }
 
 // holds reports whether what an accepted certificate claims is true, by exact arithmetic, and for
-// an empty goal set by finding no proved member.
+// an empty goal set by finding no proved member; by brute force where the proof takes cases, which Feasible does not.
 func holds(t *testing.T, m *sparse.MDP, c *lp.Certificate) bool {
 	t.Helper()
 	g, ok := goalSet(t, m, c.Question)
@@ -90,6 +111,9 @@ func holds(t *testing.T, m *sparse.MDP, c *lp.Certificate) bool {
 		e := lptest.NewExact(g, exactTheta(t, m, c))
 		off := e.LeastExcess()
 		return e.Allowed() && (off == nil || off.Cmp(new(big.Rat).SetFloat64(-c.Tolerance)) >= 0)
+	}
+	if len(c.Cases) > 0 {
+		return lptest.Empty(g)
 	}
 	a, err := lp.Feasible(context.Background(), g, interior.Solver{})
 	return err == nil && a.Verdict != lp.Yes
@@ -150,6 +174,10 @@ func mutate(rng *rand.Rand, m *sparse.MDP, c *lp.Certificate) {
 		(*x)[rng.IntN(len(*x))] = []int64{rng.Int64N(int64(m.NumChoices() + 1)), -1, math.MaxInt64, math.MinInt64}[rng.IntN(4)]
 	}
 	q, n := &c.Question, m.NumStates()
+	if len(c.Cases) > 0 && rng.IntN(3) > 0 {
+		mutateCases(rng, m, c, number, indices)
+		return
+	}
 	switch rng.IntN(20) {
 	case 0, 1:
 		numbers(&c.Theta)
@@ -218,6 +246,37 @@ func mutate(rng *rand.Rand, m *sparse.MDP, c *lp.Certificate) {
 			if q.Features = append(q.Features, []string{"even", "label:both", "s0", "nobody", ""}[rng.IntN(5)]); rng.IntN(2) == 0 {
 				q.Features = q.Features[1:]
 			}
+		}
+	}
+}
+
+// mutateCases changes a proof by cases in one place, by functions that change a number and a list.
+func mutateCases(rng *rand.Rand, m *sparse.MDP, c *lp.Certificate, number func(*float64), indices func(*[]uint32, int)) {
+	i := rng.IntN(len(c.Cases))
+	x := &c.Cases[i]
+	switch rng.IntN(8) {
+	case 0:
+		c.Cases = slices.Delete(c.Cases, i, i+1)
+	case 1:
+		c.Cases = slices.Insert(c.Cases, i, *x)
+	case 2:
+		y := &c.Cases[rng.IntN(len(c.Cases))]
+		x.Best, y.Best = y.Best, x.Best
+	case 3:
+		y := &c.Cases[rng.IntN(len(c.Cases))]
+		x.Multipliers, y.Multipliers = y.Multipliers, x.Multipliers
+	case 4:
+		indices(&x.Best, m.NumChoices())
+	case 5:
+		indices(&x.Choices, m.NumChoices())
+	case 6:
+		c.Multipliers = x.Multipliers
+		if rng.IntN(2) == 0 {
+			c.Cases = nil
+		}
+	case 7:
+		if len(x.ChoiceY) > 0 {
+			number(&x.ChoiceY[rng.IntN(len(x.ChoiceY))])
 		}
 	}
 }

@@ -296,6 +296,13 @@ func (e *Encoding) nameExtra(p *Problem, name func(k int) string) *Problem {
 	return p
 }
 
+// row returns the row of a choice.
+func (e *Encoding) row(choice uint32) int {
+	s := e.Goals.Model.ChoiceState(choice)
+	lo, _ := e.Goals.Model.Choices(s)
+	return e.rowStart[e.position[s]] + int(choice-lo)
+}
+
 // rowOf returns the position in States of the state that a row belongs to, and the row's number
 // among its rows; len(States) for a constraint.
 func (e *Encoding) rowOf(row int) (i, k int) {

@@ -20,7 +20,7 @@ func (s Status) String() string {
 // Result is what a solver found.
 type Result struct {
 	Status Status
-	X      []float64 // Optimal: one value for each column
+	X      []float64 // Optimal: one value for each column; Unknown: a point near the best ones, nil when there is none
 	// Y are Farkas multipliers when Infeasible, one for each row: at least 0 on rows bounded below only, at
 	// most 0 on rows bounded above only, up to rounding, such that yᵀb exceeds (yᵀA)x for every x within
 	// the bounds of the columns. When Optimal, multipliers with the same signs that bound the cost from

@@ -16,8 +16,7 @@ type Conflict struct {
 	Pairs       []ConflictPair // in increasing order of states
 	Constraints []int          // positions in GoalSet.Constraints, increasing
 
-	// Proof is about the goal set of these conditions alone (and of states without choices, which are
-	// no condition), and says that it is empty. It is nil where that was not proved: then the
+	// Proof is about the goal set of these conditions alone, and says that it is empty. It is nil where that was not proved: then the
 	// conditions are those that the proof about the whole goal set rests on.
 	Proof *Certificate
 
@@ -27,7 +26,7 @@ type Conflict struct {
 	Open int
 }
 
-// ConflictPair is a state of S_train and what is taken there.
+// ConflictPair is a state of S_train that has several choices, and which of them is taken there.
 type ConflictPair struct {
 	State   uint32
 	Taken   uint32
@@ -44,8 +43,6 @@ const (
 	statePrice, branchPrice = 1 << 10, 2
 	// featuredPrice is how many times that a program with features costs: they fill it.
 	featuredPrice = 16
-	// mostConflicts is how many conflicts WhyNot looks at while it is not known whether they are irreducible.
-	mostConflicts = 16
 	// mostAlone is how many conditions are tried alone.
 	mostAlone = 128
 )
@@ -54,9 +51,14 @@ const (
 // it. Where the certificate rests on no constraints, it tries single conditions. Else it starts from all
 // that the certificate rests on and leaves out the conditions with the smallest multipliers, many at once,
 // and in the end single ones, as long as the rows of the states near the others contradict one another;
-// where they do not, it looks for a reward. Where neither comes of it, it also tries conflicts without the
-// condition in question. It stops where the context ends, and, unless it is thorough, where that takes
-// long; the conflict is as small then as it has become.
+// and it puts conditions together, from the one with the greatest multiplier, until they clash. Where the rows
+// do not contradict, the choices of states without a condition are tried in turn, which ends with a reward or with
+// a proof by cases, or where there are too many: then a condition stays open. It stops where the context ends, and,
+// unless it is thorough, where that takes long; the conflict is as small then as it has become.
+//
+// Where rewards depend on features, every state has a say in every condition, and rewards are only looked for
+// one at a time: the conflict is then no more than what the rows of the model's states near it prove, of some hundred
+// conditions or more as a rule, with nearly all of them open.
 //
 // Programs are those of some hundreds of states, whatever the size of the model, which counts only for the
 // checks: a few passes over it for each condition of the conflict.
@@ -67,7 +69,7 @@ func WhyNot(ctx context.Context, g GoalSet, proof *Certificate, solver Solver, t
 		w.budget = math.MaxInt
 	}
 	for s := range g.Train.All() {
-		if !g.Model.Terminal(s) {
+		if w.chooses(s) {
 			w.kept = append(w.kept, s)
 		}
 	}
@@ -79,19 +81,17 @@ func WhyNot(ctx context.Context, g GoalSet, proof *Certificate, solver Solver, t
 		return w.conflict(support, nil, nil)
 	}
 	if w.alone(support) {
-		needed, _ := w.needed(math.MaxInt)
-		return w.conflict(w.kept, w.proof, needed)
+		return w.conflict(w.kept, w.proof, w.needed())
 	}
 	if g.Features != nil { // programs with features are dense: the fewer conditions the better
 		w.lighten(w.truncate)
 	}
 	w.lighten(w.clashes)
 	w.leaveOut()
-	needed, _ := w.needed(math.MaxInt)
-	return w.better(needed)
+	return w.smallest()
 }
 
-// condition is a state of S_train that has choices, or the number of states plus the position of a
+// condition is a state of S_train that has several choices, or the number of states plus the position of a
 // constraint.
 type condition = uint32
 
@@ -102,6 +102,12 @@ type whyNot struct {
 	budget int
 	kept   []condition // which clash, increasing
 	proof  *Certificate
+}
+
+// chooses reports whether a state has several choices, so that what is taken there is a condition.
+func (w *whyNot) chooses(s uint32) bool {
+	lo, hi := w.g.Model.Choices(s)
+	return hi-lo > 1
 }
 
 // goals returns the goal set of some conditions.
@@ -124,12 +130,14 @@ func (w *whyNot) goals(conditions []condition) GoalSet {
 func (w *whyNot) weights() []float64 {
 	m := w.g.Model
 	state := make([]float64, m.NumStates())
-	for i, c := range w.proof.Choices {
-		s, y := m.ChoiceState(c), w.proof.ChoiceY[i]
-		if c == w.g.Policy[s] {
-			state[s] = max(state[s], -y)
-		} else if w.g.margin(c) > 0 {
-			state[s] = max(state[s], y)
+	for _, x := range everyCase(w.proof) {
+		for i, c := range x.Choices {
+			s, y := m.ChoiceState(c), x.ChoiceY[i]
+			if c == w.g.Policy[s] {
+				state[s] = max(state[s], -y)
+			} else if w.g.margin(c) > 0 {
+				state[s] = max(state[s], y)
+			}
 		}
 	}
 	weights := make([]float64, len(w.kept))
@@ -139,7 +147,9 @@ func (w *whyNot) weights() []float64 {
 			weights[i] = state[c]
 			continue
 		}
-		weights[i] = math.Abs(w.proof.ConstraintY[constraint])
+		for _, x := range everyCase(w.proof) {
+			weights[i] = max(weights[i], math.Abs(x.ConstraintY[constraint]))
+		}
 		for _, t := range w.g.Constraints[int(c)-len(state)].Terms {
 			if t.Label != nil { // which ties rewards, whatever the multiplier
 				weights[i] = max(weights[i], math.SmallestNonzeroFloat64)
@@ -148,6 +158,18 @@ func (w *whyNot) weights() []float64 {
 		constraint++
 	}
 	return weights
+}
+
+// everyCase returns the multipliers of each case of a proof.
+func everyCase(c *Certificate) []*check.Multipliers {
+	if len(c.Cases) == 0 {
+		return []*check.Multipliers{&c.Multipliers}
+	}
+	all := make([]*check.Multipliers, len(c.Cases))
+	for i := range c.Cases {
+		all[i] = &c.Cases[i].Multipliers
+	}
+	return all
 }
 
 // support returns the conditions that the proof rests on, those of smaller multipliers first.
@@ -202,36 +224,55 @@ func (w *whyNot) clash(conditions []condition, states int) (*area, Verdict) {
 	}
 	v := a.clash()
 	if v == No {
-		w.kept, w.proof = conditions, a.best.Certificate
+		w.keep(conditions, a)
 	}
 	return a, v
+}
+
+// keep keeps only some conditions, which an area proves to clash, and of these those that the proof rests on.
+func (w *whyNot) keep(conditions []condition, a *area) {
+	w.kept, w.proof = slices.Sorted(slices.Values(conditions)), a.best.Certificate
+	if support := w.support(); len(support) < len(w.kept) {
+		w.truncate(support)
+	}
 }
 
 // truncated returns what the proof says of some of the conditions kept, whose goal set is g.
 func (w *whyNot) truncated(conditions []condition, g GoalSet, relevant sparse.Bitset) *Certificate {
 	c := check.New(g.Model, check.Infeasible, g.question())
-	for i, a := range w.proof.Choices {
-		s, y := g.Model.ChoiceState(a), w.proof.ChoiceY[i]
-		if relevant.Has(s) && (y > 0 || g.Train.Has(s)) {
-			c.Choices, c.ChoiceY = append(c.Choices, a), append(c.ChoiceY, y)
+	if len(w.proof.Cases) == 0 {
+		c.Multipliers = w.truncatedCase(conditions, g, relevant, nil, &w.proof.Multipliers)
+	}
+	for i := range w.proof.Cases {
+		x := &w.proof.Cases[i]
+		c.Cases = append(c.Cases, check.Case{Best: x.Best, Multipliers: w.truncatedCase(conditions, g, relevant, x.Best, &x.Multipliers)})
+	}
+	return c
+}
+
+func (w *whyNot) truncatedCase(conditions []condition, g GoalSet, relevant sparse.Bitset, best []uint32, x *check.Multipliers) (y check.Multipliers) {
+	for i, a := range x.Choices {
+		s := g.Model.ChoiceState(a)
+		if relevant.Has(s) && (x.ChoiceY[i] > 0 || g.Train.Has(s) || !w.chooses(s) || slices.Contains(best, a)) {
+			y.Choices, y.ChoiceY = append(y.Choices, a), append(y.ChoiceY, x.ChoiceY[i])
 		}
 	}
-	for i, s := range w.proof.Terminals {
+	for i, s := range x.Terminals {
 		if relevant.Has(s) {
-			c.Terminals, c.TerminalY = append(c.Terminals, s), append(c.TerminalY, w.proof.TerminalY[i])
+			y.Terminals, y.TerminalY = append(y.Terminals, s), append(y.TerminalY, x.TerminalY[i])
 		}
 	}
 	constraint := 0
-	for _, x := range w.kept {
-		if int(x) < g.Model.NumStates() {
+	for _, c := range w.kept {
+		if int(c) < g.Model.NumStates() {
 			continue
 		}
-		if _, ok := slices.BinarySearch(conditions, x); ok {
-			c.ConstraintY = append(c.ConstraintY, w.proof.ConstraintY[constraint])
+		if _, ok := slices.BinarySearch(conditions, c); ok {
+			y.ConstraintY = append(y.ConstraintY, x.ConstraintY[constraint])
 		}
 		constraint++
 	}
-	return c
+	return y
 }
 
 // lighten leaves out the conditions of the smallest multipliers, half of all at first, as long as the others are
@@ -273,22 +314,17 @@ func (w *whyNot) leaveOut() {
 		if !ok {
 			continue
 		}
-		if _, v := w.clash(slices.Delete(slices.Clone(w.kept), place, place+1), fewStates); v != No {
-			continue
-		}
-		if support := w.support(); len(support) < len(w.kept) {
-			w.truncate(support)
-		}
+		w.clash(slices.Delete(slices.Clone(w.kept), place, place+1), fewStates)
 	}
 }
 
 // needed returns the conditions kept without which a reward was found, and leaves out those that turn out not to be
-// needed. It returns false where it gave up because of a number of others of which nothing is known.
-func (w *whyNot) needed(limit int) (needed map[condition]bool, ok bool) {
-	needed = make(map[condition]bool)
+// needed.
+func (w *whyNot) needed() map[condition]bool {
+	needed := make(map[condition]bool)
 	for again := true; again; {
 		again = false
-		open := 0
+		open := false
 		for _, c := range w.support() {
 			place, ok := slices.BinarySearch(w.kept, c)
 			if !ok || needed[c] {
@@ -298,22 +334,22 @@ func (w *whyNot) needed(limit int) (needed map[condition]bool, ok bool) {
 			case Yes:
 				needed[c] = true
 			case No:
-				again, open = again || open > 0, 0
+				again, open = again || open, false
 			default:
-				if open++; open >= limit {
-					return needed, false
-				}
+				open = true
 			}
 		}
 	}
-	return needed, true
+	return needed
 }
 
 // decide finds out whether there is a reward for some of the conditions kept; if not, it keeps only these.
 func (w *whyNot) decide(conditions []condition) Verdict {
 	a, v := w.clash(conditions, fewStates)
-	if v == Yes && !a.search() {
-		v = Undecided
+	if v == Yes {
+		if v = a.byCases(mostNodes); v == No {
+			w.keep(conditions, a)
+		}
 	}
 	if v == Undecided && !a.whole {
 		if _, v = w.clash(conditions, manyStates); v == Yes {
@@ -323,50 +359,40 @@ func (w *whyNot) decide(conditions []condition) Verdict {
 	return v
 }
 
-// better returns the conflict kept, of which these conditions are known to be needed, or one near it, no
-// larger, of which less is open: each time it does without a condition that may not be needed.
-func (w *whyNot) better(needed map[condition]bool) Conflict {
-	best := w.conflict(w.kept, w.proof, needed)
-	pool := w.nearby()
+// fades are the factors that growth is tried with before the conflict kept is looked at, and after that if it
+// has to be.
+var fades = [2]float64{0.2, 0.4}
+
+// smallest returns the conflict kept, or a smaller one near it, such that as little as possible is open.
+func (w *whyNot) smallest() Conflict {
 	kept, proof := w.kept, w.proof
-	for i, tries := 0, 1; i < len(kept) && best.Open > 0 && tries < mostConflicts; i++ {
-		place, ok := slices.BinarySearch(pool, kept[i])
-		if needed[kept[i]] || !ok {
-			continue
-		}
-		rest := slices.Delete(slices.Clone(pool), place, place+1)
-		if !w.clashes(rest) {
-			continue
-		}
-		tries++
-		w.lighten(w.clashes)
-		w.leaveOut()
-		if len(w.kept) <= len(kept) {
-			if found, ok := w.needed(best.Open); ok {
-				best = w.conflict(w.kept, w.proof, found)
-				pool, needed, kept, proof, i = rest, found, w.kept, w.proof, -1
-			}
+	var best Conflict
+	decided := false
+	try := func() {
+		rest := w.budget / 2
+		w.budget -= rest
+		needed := w.needed()
+		w.budget += rest
+		if c := w.conflict(w.kept, w.proof, needed); !decided || c.Open < best.Open {
+			best, decided = c, true
 		}
 		w.kept, w.proof = kept, proof
 	}
+	grow := func(fade float64) {
+		if w.g.Features == nil && w.newGrowth().run(fade) {
+			if w.leaveOut(); len(w.kept) <= len(kept) {
+				try()
+			}
+			w.kept, w.proof = kept, proof
+		}
+	}
+	if grow(fades[0]); !decided || best.Open > 0 {
+		try()
+	}
+	if best.Open > 0 {
+		grow(fades[1])
+	}
 	return best
-}
-
-// nearby returns the conditions of the goal set about the states near those kept.
-func (w *whyNot) nearby() []condition {
-	near := w.around(w.kept, manyStates).near
-	var pool []condition
-	for s := range w.g.Train.All() {
-		if near.Has(s) && !w.g.Model.Terminal(s) {
-			pool = append(pool, s)
-		}
-	}
-	for i := range w.g.Constraints {
-		if !slices.ContainsFunc(w.g.Constraints[i].Terms, func(t check.Term) bool { return !near.Has(t.State) }) {
-			pool = append(pool, condition(w.g.Model.NumStates()+i))
-		}
-	}
-	return pool
 }
 
 // conflict describes what clashes, in the end.
@@ -374,9 +400,11 @@ func (w *whyNot) conflict(conditions []condition, proof *Certificate, needed map
 	c := Conflict{Proof: proof}
 	m, n := w.g.Model, w.g.Model.NumStates()
 	against := make(map[uint32][]uint32)
-	for i, a := range w.proof.Choices {
-		if s := m.ChoiceState(a); a != w.g.Policy[s] && w.proof.ChoiceY[i] > 0 {
-			against[s] = append(against[s], a)
+	for _, x := range everyCase(w.proof) {
+		for i, a := range x.Choices {
+			if s := m.ChoiceState(a); a != w.g.Policy[s] && x.ChoiceY[i] > 0 && !slices.Contains(against[s], a) {
+				against[s] = append(against[s], a)
+			}
 		}
 	}
 	for _, x := range slices.Sorted(slices.Values(conditions)) {

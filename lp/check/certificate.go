@@ -10,7 +10,7 @@ import (
 )
 
 // Schema is the version of the certificate format.
-const Schema = "offswitch.certificate/2"
+const Schema = "offswitch.certificate/3"
 
 // Kind says what a certificate proves.
 type Kind string
@@ -50,14 +50,31 @@ type Certificate struct {
 	Sigma   []int64  `json:"-"`
 	Classes []uint32 `json:"-"`
 
-	// Kind infeasible: the multipliers of the rows of choices, of terminal states, and of the
-	// constraints (one for each). Rows not listed have multiplier 0.
-	Choices     []uint32  `json:"-"`
-	ChoiceY     []float64 `json:"-"`
-	Terminals   []uint32  `json:"-"`
-	TerminalY   []float64 `json:"-"`
-	ConstraintY []float64 `json:"-"`
+	// Kind infeasible: the proof, or, where it takes several cases, the proof of each of them.
+	Multipliers `json:"-"`
+	Cases       []Case `json:"cases,omitempty"` // MaxCases at most
 }
+
+// Multipliers are those of the rows of choices, of terminal states, and of the constraints (one for
+// each). Rows not listed have multiplier 0.
+type Multipliers struct {
+	Choices     []uint32  `json:"choices,omitempty"`
+	ChoiceY     []float64 `json:"choice_y,omitempty"`
+	Terminals   []uint32  `json:"terminals,omitempty"`
+	TerminalY   []float64 `json:"terminal_y,omitempty"`
+	ConstraintY []float64 `json:"constraint_y,omitempty"`
+}
+
+// Case is a case of a proof by cases: what no reward does at which these choices are best in their states.
+// Cases that have the first choices in common follow one another; then comes, in order, each choice of one
+// more state.
+type Case struct {
+	Best []uint32 `json:"best"` // choices of states outside S_train that S_train reaches, MaxBest at most
+	Multipliers
+}
+
+// MaxCases is how many cases a proof may take, and MaxBest how many choices one may assume to be best.
+const MaxCases, MaxBest = 1 << 10, 64
 
 // Question is what a certificate answers.
 type Question struct {

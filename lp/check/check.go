@@ -13,7 +13,7 @@ import (
 const MaxViolations = 100
 
 // ExactBranches is the greatest number of branches in the region on which open inequalities are
-// decided with math/big.
+// decided with math/big. A branch counts once for each case of a proof by cases.
 const ExactBranches = 1 << 16
 
 // exactTotal bounds the length of all different exact rewards together: denominators multiply when
@@ -22,7 +22,7 @@ const exactTotal = 1 << 13
 
 // Violation is one reason why a certificate does not prove its answer.
 type Violation struct {
-	Rule  string // short name of what is violated: schema, model, question, theta, box, constraint, tie, values, pair, choice, class, farkas, more
+	Rule  string // short name of what is violated: schema, model, question, theta, box, constraint, tie, values, pair, choice, class, cases, farkas, more
 	Text  string // what, where, and by how much
 	Count int    // how many it stands for: 1, and of the rule more all those that are not listed
 }
@@ -32,8 +32,8 @@ func (v Violation) String() string { return v.Rule + ": " + v.Text }
 // Check returns every violation of a certificate, the first MaxViolations of them in full. None
 // means that the certificate's answer to its question is proved for this model; see the package
 // comment for the proof. A violation means only that it is not proved. Any certificate is safe to
-// check. O(states + branches) time, and about 40 bytes a state; the exact arithmetic of what
-// stays open costs about a thousand times as much a branch.
+// check. O(states + branches) time, for each case of a proof by cases O(states) more, and about 40 bytes a
+// state; the exact arithmetic of what stays open costs about a thousand times as much a branch.
 func Check(m *sparse.MDP, c *Certificate) []Violation {
 	k := &checker{m: m, c: c}
 	k.check()

@@ -60,7 +60,7 @@
 //
 //	v(s) − θ(s) − γ Σ P(s,π(s),t) v(t) = 0      s in S_train
 //	v(s) − θ(s) − γ Σ P(s,a,t) v(t)    ≥ ε      s in S_train, a untaken
-//	v(s) − θ(s) − γ Σ P(s,a,t) v(t)    ≥ 0      s in R outside S_train, every a
+//	v(s) − θ(s) − γ Σ P(s,a,t) v(t)    ≥ 0      s in R outside S_train, every a; = 0 where it is the only one
 //	v(s) − θ(s) = 0                             s terminal
 //	l ≤ θ ≤ u, the constraints, equal θ where a label or features tie states, 0 without features
 //	min(l, l/(1−β)) ≤ v(s) ≤ max(u, u/(1−β))
@@ -72,6 +72,15 @@
 // yᵀb ≤ (yᵀA)x; so when the greatest (yᵀA)x over the bounds of the columns is less than yᵀb, there
 // is no solution, and G is empty. The bounds of v make this robust: a rounding error in y costs
 // as much as it is large, and no more.
+//
+// # Cases
+//
+// V* solves Bellman's equation, so that in a state s outside S_train that has choices one of them is best:
+// v(s) − θ(s) − γ Σ P(s,b,t) v(t) is at least 0 for every choice, and exactly 0 for some b. The system has only
+// the first half of that. A proof by cases also uses the second: for each b of one state there is a proof
+// in which this row is an equation, so that its multiplier is free, and that proof may again take cases, by
+// another state. Whatever θ is in G, (θ, V*) solves the system of one of the cases: where none has a solution, G
+// is empty. The checker wants the cases of each state to be those of all its choices.
 //
 // # Arithmetic
 //

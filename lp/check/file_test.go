@@ -76,6 +76,7 @@ func wild(rng *rand.Rand, m *sparse.MDP) *check.Certificate {
 	if rng.IntN(2) == 0 {
 		c.Pair = &check.Pair{State: 1, Taken: 2, Untaken: 3}
 		c.Exact = []check.ExactTheta{{State: 7, Value: "1/3"}}
+		c.Cases = []check.Case{{Best: []uint32{1, math.MaxUint32}}, {Best: []uint32{}, Multipliers: check.Multipliers{Choices: []uint32{3}, ChoiceY: []float64{-5e-324}, ConstraintY: []float64{1e300}}}}
 	}
 	return c
 }
@@ -185,7 +186,7 @@ func TestReadCertificateErrors(t *testing.T) {
 		{"another member", rewrite(t, data, "y.npy", "1", "x.npy", "2"), "x.npy is not part"},
 		{"no JSON", rewrite(t, data, "certificate.json", "{"), "unexpected end"},
 		{"two objects", rewrite(t, data, "certificate.json", string(object)+"{}"), "after top-level value"},
-		{"version", rewrite(t, data, "certificate.json", `{"schema":"offswitch.certificate/3","new":1}`), `schema "offswitch.certificate/3", want "offswitch.certificate/2"`},
+		{"version", rewrite(t, data, "certificate.json", `{"schema":"offswitch.certificate/4","new":1}`), `schema "offswitch.certificate/4", want "offswitch.certificate/3"`},
 		{"unknown field", rewrite(t, data, "certificate.json", strings.Replace(string(object), "{", `{"thetta":1,`, 1)), `unknown field "thetta"`},
 		{"number", rewrite(t, data, "certificate.json", strings.Replace(string(object), `"discount":0`, `"discount":1e999`, 1)), "1e999"},
 		{"no vector", rewrite(t, data, "theta.npy", "x"), "theta.npy: it is cut short"},

@@ -253,6 +253,8 @@ func (e *elastic) minimise(ctx context.Context, cost []float64, price float64) l
 		return lp.Result{Status: lp.Optimal, X: w.solution(), Y: make([]float64, len(w.scale)), Detail: detail}
 	case best.X != nil:
 		return best
+	case w.violation <= accuracy:
+		return lp.Result{X: w.solution(), Detail: detail}
 	}
 	return lp.Result{Detail: detail}
 }

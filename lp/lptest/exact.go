@@ -98,19 +98,8 @@ func (e *Exact) Member() bool {
 // Allowed reports whether the reward meets the box, at the states that matter, the constraints, and the
 // features.
 func (e *Exact) Allowed() bool {
-	m := e.g.Model
 	lower, upper := Box(e.g)
-	matters := make([]bool, m.NumStates())
-	for s := range e.g.Train.All() {
-		matters[s] = true
-	}
-	for range matters {
-		for s := range matters {
-			for _, t := range m.Successors(uint32(s)) {
-				matters[t] = matters[t] || matters[s]
-			}
-		}
-	}
+	matters := e.matters()
 	for i := range e.g.Constraints {
 		c := &e.g.Constraints[i]
 		sum := new(big.Rat)
@@ -119,9 +108,7 @@ func (e *Exact) Allowed() bool {
 		}
 		for _, t := range c.Terms {
 			x := e.theta[t.State]
-			matters[t.State] = true
 			for s := range t.Label.All() {
-				matters[s] = true
 				if e.theta[s].Cmp(x) != 0 {
 					return false
 				}
@@ -149,6 +136,36 @@ func (e *Exact) Allowed() bool {
 		}
 	}
 	return true
+}
+
+// matters returns which states' rewards count: those that S_train reaches, and those that constraints mention.
+func (e *Exact) matters() []bool {
+	matters := e.relevant()
+	for i := range e.g.Constraints {
+		for _, t := range e.g.Constraints[i].Terms {
+			matters[t.State] = true
+			for s := range t.Label.All() {
+				matters[s] = true
+			}
+		}
+	}
+	return matters
+}
+
+// relevant returns which states S_train reaches.
+func (e *Exact) relevant() []bool {
+	reached := make([]bool, e.g.Model.NumStates())
+	for s := range e.g.Train.All() {
+		reached[s] = true
+	}
+	for range reached {
+		for s := range reached {
+			for _, t := range e.g.Model.Successors(uint32(s)) {
+				reached[t] = reached[t] || reached[s]
+			}
+		}
+	}
+	return reached
 }
 
 // featureless returns which of some states have reward 0 because they have no features, or have to

@@ -139,6 +139,36 @@ func GoalSet(rng *rand.Rand, most int) lp.GoalSet {
 	return g
 }
 
+// Contrary returns a random goal set that asks for more than there is, as a rule: every state is in S_train, what is
+// taken there is random, and margins are large. Its conflicts are few pairs, which leave choices to other states.
+func Contrary(rng *rand.Rand) lp.GoalSet {
+	n := 4 + rng.IntN(3)
+	b := sparse.NewBuilder(n)
+	for s := range uint32(n) {
+		b.Name(s, fmt.Sprintf("s%d", s))
+		for i := range 2 {
+			p := 0.25 * float64(2+rng.IntN(3))
+			branches := []sparse.Branch{{Target: rng.Uint32N(uint32(n)), Probability: p}}
+			if p < 1 {
+				branches = append(branches, sparse.Branch{Target: rng.Uint32N(uint32(n)), Probability: 1 - p})
+			}
+			b.AddChoice(s, fmt.Sprintf("a%d", i), branches...)
+		}
+	}
+	m, err := b.Build()
+	if err != nil {
+		panic(err)
+	}
+	g := lp.GoalSet{Model: m, Discount: 0.9, Margin: []float64{0.1, 0.3, 0.3, 0.6}[rng.IntN(4)], Upper: 1,
+		Train: sparse.NewBitset(n), Policy: make([]uint32, n)}
+	for s := range g.Policy {
+		lo, hi := m.Choices(uint32(s))
+		g.Train.Set(uint32(s))
+		g.Policy[s] = lo + rng.Uint32N(hi-lo)
+	}
+	return g
+}
+
 // Constrain adds up to two random constraints, which mostly hold for theta.
 func Constrain(rng *rand.Rand, g *lp.GoalSet, theta []float64) {
 	names := []string{"even", "low", "label:both"}
