@@ -20,7 +20,6 @@ type area struct {
 	of       *whyNot
 	near     sparse.Bitset // states with rows
 	whole    bool          // these are all that are relevant
-	solution []float64     // of these rows
 	trusting bool          // rewards found are not checked
 	v, theta []float64     // of the reward found, len NumStates
 }
@@ -95,7 +94,6 @@ func (a *area) clash() Verdict {
 	case !ok:
 		return Undecided
 	case usable(r, a.e.Problem):
-		a.solution = r.X
 		return Yes
 	}
 	a.refute(r)

@@ -56,9 +56,9 @@ const (
 // a proof by cases, or where there are too many: then a condition stays open. It stops where the context ends, and,
 // unless it is thorough, where that takes long; the conflict is as small then as it has become.
 //
-// Where rewards depend on features, every state has a say in every condition, and rewards are only looked for
-// one at a time: the conflict is then no more than what the rows of the model's states near it prove, of some hundred
-// conditions or more as a rule, with nearly all of them open.
+// Where rewards depend on features and the model is large, hardly a reward is found for what the rows near
+// leave possible, since every state has a say in it: what is named then clashes, but may be hundreds of conditions,
+// most of them open.
 //
 // Programs are those of some hundreds of states, whatever the size of the model, which counts only for the
 // checks: a few passes over it for each condition of the conflict.

@@ -65,7 +65,7 @@ func (r *conflictReport) write(w io.Writer) {
 	case r.Irreducible:
 		fmt.Fprintf(w, "conflict   there is no reward for %s, but one as soon as any of them is left out (proved)\n", these)
 	case r.Proved:
-		fmt.Fprintf(w, "conflict   there is no reward for %s (proved); of %d of them it is not known whether they are needed\n", these, r.Open)
+		fmt.Fprintf(w, "conflict   there is no reward for %s (proved); all but %d of them are proved to be needed (--thorough looks longer)\n", these, r.Open)
 	default:
 		fmt.Fprintf(w, "conflict   the proof rests on %s; fewer may do (--thorough takes the time to find out)\n", these)
 	}
