@@ -64,7 +64,7 @@ func models(t *testing.T, f func(t *testing.T, name string, rng *rand.Rand, m *s
 			f(t, family.Name+" scattered", rng, scatter(m, rng))
 		}
 	}
-	for _, states := range []int{20, 90, 300} {
+	for _, states := range []int{20, 120} {
 		m := adversarial.Hub(states)
 		f(t, "hub", rng, m)
 		f(t, "hub scattered", rng, scatter(m, rng))

@@ -95,3 +95,44 @@ func TestVisitsOfAStructureThatGaveUp(t *testing.T) {
 		t.Error("visits of a structure whose context had ended")
 	}
 }
+
+// Whenever the context ends, the verdicts that there are hold.
+func TestCountHoldsWheneverTheContextEnds(t *testing.T) {
+	defer BoundMuch()()
+	for _, name := range []string{"grid", "coinrun", "components"} {
+		family, _ := bench.Find(name)
+		o := bench.Options{States: max(family.MinStates, 400), Seed: *pathSeed}
+		if family.HasSlip {
+			o.Slip = 0.2
+		}
+		m, err := family.Generate(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := m.Initial().First()
+		visits := NewVisits(NewStructure(m, 1), start, new(Search).Forward(m, start))
+		ask := CountOptions{Discount: 0.9, Bounds: true, Workers: 1}
+		whole, err := visits.Count(t.Context(), ask)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for looks, partial := 0, true; partial; looks += 1 + looks/4 {
+			left := looks
+			got, err := visits.Count(endsAfter{t.Context(), &left}, ask)
+			if err != nil {
+				t.Fatal(err)
+			}
+			partial = got.Partial
+			for s := range got.Paper {
+				for _, v := range [][2]Verdict{{got.Paper[s], whole.Paper[s]}, {got.Extended[s], whole.Extended[s]}} {
+					if v[0] != Undecided && v[1] != Undecided && v[0] != v[1] {
+						t.Fatalf("%s, seed %d, state %d after %d looks: %v, want %v", name, *pathSeed, s, looks, v[0], v[1])
+					}
+				}
+				if got.Lower[s] > whole.Upper[s] || got.Upper[s] < whole.Lower[s] {
+					t.Fatalf("%s, seed %d, state %d after %d looks: visits %v to %v, want %v to %v", name, *pathSeed, s, looks, got.Lower[s], got.Upper[s], whole.Lower[s], whole.Upper[s])
+				}
+			}
+		}
+	}
+}
