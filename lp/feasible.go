@@ -24,8 +24,8 @@ const (
 )
 
 // Feasible decides whether a goal set has any reward in it. A yes comes with a reward that is proved
-// to be a member, a no with Farkas multipliers. What needs no linear program comes first: the likely
-// reward; where there is no margin, θ = 0 and constant rewards, which are members whenever the box and
+// to be a member, a no with Farkas multipliers. What needs no linear program comes first: equations
+// that contradict one another; the likely reward; where there is no margin, θ = 0 and constant rewards, which are members whenever the box and
 // the constraints allow them (for constant ones, where nothing ends); and duels, which prove that a
 // few rows contradict one another or come upon a member. These take a few solves and checks of
 // millions of states. What is then still open is for the solver. Where it finds a reward that is not proved a

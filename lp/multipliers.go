@@ -25,7 +25,7 @@ const (
 	// all that rounding allows.
 	balanced = 0x1p-53
 	// balanceWork bounds the branches that balancing follows, each as often as that.
-	balanceWork = 1 << 28
+	balanceWork = 1 << 26
 )
 
 // newMultipliers takes those of a certificate about a goal set.

@@ -24,12 +24,12 @@ func unknownExtreme() Extreme { return Extreme{Value: math.NaN(), Limit: math.In
 
 const (
 	// rangeTolerance is how close, in widths of the box, a value and its limit are brought.
-	rangeTolerance = 1e-9
+	rangeTolerance = 1e-6
 	// marginTolerance is how close the largest margin and its limit are brought, relative to it; and in
 	// widths of the box rangeTolerance times that.
-	marginTolerance = 1e-7
-	// closeEnough is the like where there is a second way to find them, which solves programs of at most mostDense
-	// entries, zeros included.
+	marginTolerance = 1e-4
+	// closeEnough is the like of both where it takes little time: with features, up to check.ExactBranches branches,
+	// and else where a program has at most mostDense entries, zeros included, and so can be solved in a second way.
 	closeEnough = 1e-9
 	mostDense   = 1 << 18
 	// leewayLeast is by how much more at least than multipliers bound it by a limit is stated, in widths of
@@ -464,13 +464,17 @@ func (g *generation) maximise(q quantity) (optimum, error) {
 	lower, upper := g.g.box()
 	p := &g.program
 	cost := make([]float64, g.groups+2)
-	tolerance := func() float64 { return rangeTolerance * (upper - lower) }
+	close, relative := rangeTolerance, marginTolerance
+	if g.forced.NumBranches() <= check.ExactBranches {
+		close, relative = closeEnough, closeEnough
+	}
+	tolerance := func() float64 { return close * (upper - lower) }
 	if q.name == "" {
 		cost[g.margin()] = 1
 		least, greatest := g.g.valueBounds()
 		p.upper[g.margin()] = max(g.g.Margin, 1+greatest-least)
 		defer func() { p.upper[g.margin()] = g.g.Margin }()
-		tolerance = func() float64 { return marginTolerance * (rangeTolerance*(upper-lower) + math.Abs(o.value)) }
+		tolerance = func() float64 { return relative * (close*(upper-lower) + math.Abs(o.value)) }
 	} else if k := g.group[q.state]; int(k) < g.groups {
 		cost[k] = q.sign
 	} else {
