@@ -215,7 +215,6 @@ func (d *refinement) drop(s uint32) {
 			d.kill(s, c, true)
 		}
 	}
-	d.settle(s)
 }
 
 // leaves reports whether a target is not in a candidate.
@@ -560,6 +559,9 @@ func (d *refinement) decompose(k uint32) {
 		d.divide(k, end, d.at)
 		for _, s := range d.found[:len(members)] {
 			d.drop(s)
+		}
+		for _, s := range d.found[:len(members)] {
+			d.settle(s) // after all, so that none is gone while others lose a way to it
 		}
 		d.drain()
 		return
