@@ -296,7 +296,7 @@ func (a *Analysis) WriteText(w io.Writer, terminals *Terminals) error {
 	b.WriteByte('\n')
 	switch a.Applies {
 	case Yes:
-		fmt.Fprintf(b, "It applies with n = %d: of the goals that training allows, at least n/(n+1) = %.6g\nof every orbit under permutations avoid the off switch.\n", a.N, a.Share())
+		fmt.Fprintf(b, "It applies with n = %s: of the goals that training allows, at least n/(n+1) = %.6g\nof every orbit under permutations avoid the off switch.\n", Group(a.N), a.Share())
 	case No:
 		fmt.Fprintf(b, "It does not apply here: %s\n", a.failing(No))
 	default:

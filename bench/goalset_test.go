@@ -169,20 +169,25 @@ func TestWriteGoalSets(t *testing.T) {
 	}
 	for _, kind := range GoalSetKinds() {
 		for states := 1000; states <= *largest; states *= 10 {
-			e, err := lp.Encode(goalSet(t, kind, states))
-			if err != nil {
-				t.Fatal(err)
-			}
-			f, err := os.Create(filepath.Join(*mps, fmt.Sprintf("%s%d.mps", kind, states)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := lp.WriteMPS(f, e.Problem); err != nil {
-				t.Fatal(err)
-			}
-			if err := f.Close(); err != nil {
-				t.Fatal(err)
-			}
+			writeGoalSet(t, filepath.Join(*mps, fmt.Sprintf("%s%d.mps", kind, states)), kind, states)
 		}
+	}
+}
+
+// writeGoalSet writes a goal set as a linear program.
+func writeGoalSet(t *testing.T, path string, kind string, states int) {
+	e, err := lp.Encode(goalSet(t, kind, states))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := lp.WriteMPS(f, e.Problem); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -44,6 +44,7 @@ func TestTable(t *testing.T) {
 		{"certified", certifiedTable},
 		{"files", filesTable},
 		{"goals", goalSetTable},
+		{"others", othersTable},
 		{"conflicts", conflictTable},
 		{"member", memberTable},
 		{"extremes", extremesTable},

@@ -59,13 +59,13 @@ func newConflictReport(g lp.GoalSet, c lp.Conflict, conditions []condition) *con
 func (r *conflictReport) write(w io.Writer) {
 	these := "these"
 	if r.Size > conflictShown {
-		these = fmt.Sprintf("these %d", r.Size)
+		these = "these " + offswitch.Group(r.Size)
 	}
 	switch {
 	case r.Irreducible:
 		fmt.Fprintf(w, "conflict   there is no reward for %s, but one as soon as any of them is left out (proved)\n", these)
 	case r.Proved:
-		fmt.Fprintf(w, "conflict   there is no reward for %s (proved); all but %d of them are proved to be needed (--thorough looks longer)\n", these, r.Open)
+		fmt.Fprintf(w, "conflict   there is no reward for %s (proved); all but %s of them are proved to be needed (--thorough looks longer)\n", these, offswitch.Group(r.Open))
 	default:
 		fmt.Fprintf(w, "conflict   the proof rests on %s; fewer may do (--thorough takes the time to find out)\n", these)
 	}
@@ -86,6 +86,6 @@ func (r *conflictReport) write(w io.Writer) {
 		show("in %s, training takes %s%s", p.State, p.Taken, against)
 	}
 	if r.Size > conflictShown {
-		fmt.Fprintf(w, "           and %d more (--json lists them)\n", r.Size-conflictShown)
+		fmt.Fprintf(w, "           and %s more (--json lists them)\n", offswitch.Group(r.Size-conflictShown))
 	}
 }
