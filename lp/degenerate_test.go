@@ -134,9 +134,10 @@ func TestDegenerateSetsAgainstExactArithmetic(t *testing.T) {
 	for i := range sets {
 		g := degenerate(rng, 6)
 		n := g.Model.NumStates()
-		agree := func(what string, v lp.Verdict, some bool) {
+		agree := func(what string, a lp.Answer, some bool) {
+			v := a.Verdict
 			if v == lp.Undecided {
-				if g.Margin > 0 && g.Margin < faint {
+				if g.Margin > 0 && g.Margin < faint || !some && strings.Contains(a.Why, "float64") {
 					return
 				}
 				undecided++
@@ -161,7 +162,7 @@ func TestDegenerateSetsAgainstExactArithmetic(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		agree("the answer", a.Verdict, newExactSystem(g, false).optimum(2*n, 1) != nil)
+		agree("the answer", a, newExactSystem(g, false).optimum(2*n, 1) != nil)
 		a, e, err := lp.LargestMargin(ctx, g, solver)
 		if err != nil {
 			t.Fatal(err)
@@ -171,7 +172,7 @@ func TestDegenerateSetsAgainstExactArithmetic(t *testing.T) {
 		}
 		if !strings.Contains(a.Why, "have no limit") {
 			margin := newExactSystem(g, true).optimum(2*n, 1)
-			if agree("the margin", a.Verdict, margin != nil); margin != nil && a.Verdict == lp.Yes {
+			if agree("the margin", a, margin != nil); margin != nil && a.Verdict == lp.Yes {
 				between("the margin", e, 1, margin)
 			}
 		}
@@ -188,7 +189,7 @@ func TestDegenerateSetsAgainstExactArithmetic(t *testing.T) {
 			constrain(t, &h, "r["+name+"] >= 0")
 			system := newExactSystem(h, false)
 			exact := system.optimum(int(of.State), -1)
-			if agree("the range of "+name, a.Verdict, exact != nil); exact != nil && a.Verdict == lp.Yes {
+			if agree("the range of "+name, a, exact != nil); exact != nil && a.Verdict == lp.Yes {
 				between("the least "+name, least, -1, exact)
 				between("the greatest "+name, greatest, 1, system.optimum(int(of.State), 1))
 			}

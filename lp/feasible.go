@@ -143,14 +143,20 @@ func (f *feasibility) contradiction() bool {
 	return f.prove(&f.best, No, c)
 }
 
-// clash looks for equations among the constraints that contradict one another, and reports whether that proved
-// a no. Numbers count as the float64 that they are, so that 0.3 - 0.1 = 0.2 is a contradiction, too.
+// clash looks for equations among the constraints that contradict one another, and reports whether that settles it:
+// a no is proved, or they contradict one another by no more than what writing a number as a float64 may change, as
+// 0.3 - 0.1 = 0.2 does. Then who wrote them did not mean a contradiction, and there is no reward to be found.
 func (f *feasibility) clash() bool {
 	c := check.New(f.g.Model, check.Infeasible, f.g.question())
-	if c.ConstraintY = f.g.clashing(f.states); c.ConstraintY == nil {
+	slight := false
+	if c.ConstraintY, slight = f.g.clashing(f.states); c.ConstraintY == nil {
 		return false
 	}
-	f.best.Why = "equations among the constraints contradict one another, if only because numbers count as the nearest float64"
+	if slight {
+		f.best.Why = "equations among the constraints contradict one another, but by no more than what taking their numbers as float64 may change"
+		return true
+	}
+	f.best.Why = "equations among the constraints contradict one another"
 	return f.prove(&f.best, No, c)
 }
 

@@ -195,8 +195,8 @@ func subtractFrom[K comparable](entries map[K]*big.Rat, at K, c, factor *big.Rat
 }
 
 // clashing returns multipliers of the constraints that make nothing of the rewards of equations which contradict one
-// another, if only in the last digit of a number; nil where they do not.
-func (g *GoalSet) clashing(states []uint32) []float64 {
+// another; nil where none do. The contradiction is slight where rounding each number to a float64 may make it.
+func (g *GoalSet) clashing(states []uint32) (y []float64, slight bool) {
 	ties, none := check.Ties(g.Model, g.Constraints, g.Features, states)
 	var rows []equation
 	for i := range g.Constraints {
@@ -209,16 +209,42 @@ func (g *GoalSet) clashing(states []uint32) []float64 {
 		if x.pivot != sparse.None || x.rest.Sign() == 0 {
 			continue
 		}
-		y, whole := make([]float64, len(g.Constraints)), big.NewInt(int64(-x.rest.Sign()))
+		slight = new(big.Rat).Abs(x.rest).Cmp(g.roundingOf(&x)) <= 0
+		if y != nil && slight {
+			continue
+		}
+		y = make([]float64, len(g.Constraints))
+		whole := big.NewInt(int64(-x.rest.Sign()))
 		for _, c := range x.of { // whole numbers are float64 if they are not large
 			whole.Mul(whole, new(big.Int).Quo(c.Denom(), new(big.Int).GCD(nil, nil, new(big.Int).Abs(whole), c.Denom())))
 		}
 		for i, c := range x.of {
 			y[i], _ = new(big.Rat).Mul(c, new(big.Rat).SetInt(whole)).Float64()
 		}
-		return y
+		if !slight {
+			return y, false
+		}
 	}
-	return nil
+	return y, slight
+}
+
+// roundingOf returns by how much a combination of constraints is off at most if each of their numbers is off by half a
+// unit in the last place.
+func (g *GoalSet) roundingOf(x *equation) *big.Rat {
+	lower, upper := g.box()
+	widest := max(math.Abs(lower), math.Abs(upper))
+	sum := new(big.Rat)
+	for i, y := range x.of {
+		size := 0.0
+		for _, k := range g.Constraints[i].Constants {
+			size += math.Abs(k)
+		}
+		for _, t := range g.Constraints[i].Terms {
+			size += math.Abs(t.Coefficient) * widest
+		}
+		sum.Add(sum, new(big.Rat).Abs(new(big.Rat).Mul(y, rational(size*0x1p-53*(1+0x1p-40)))))
+	}
+	return sum
 }
 
 // repair moves a reward that meets the constraints but for rounding to one that meets them
